@@ -1,0 +1,173 @@
+//! Building: from a plan to a component in the store, once.
+
+use std::path::{Path, PathBuf};
+
+use cortex_manifest::{Entrypoint, ToolSpec};
+
+use crate::artefact::{ArtefactLock, artefact_name};
+use crate::error::BuildError;
+use crate::plan::{BuilderKind, plan};
+use crate::rust::RustBuilder;
+use crate::source::{SourceTree, sha256};
+use crate::store::{ComponentStore, StoredComponent, lock};
+
+/// What a build says while it goes on, for a progress line.
+pub trait Progress: Send + Sync {
+    /// A step has begun, said in one line.
+    fn step(&self, line: &str);
+}
+
+/// Says nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn step(&self, _: &str) {}
+}
+
+/// One language: how its source becomes a component.
+pub(crate) trait Builder {
+    /// What the build depends on besides the source: part of the source's digest.
+    fn fixed_inputs(&self) -> String;
+
+    /// Builds the source in `stage`, a copy that may be written to.
+    fn build(&self, job: &Job<'_>) -> Result<Compiled, BuildError>;
+}
+
+/// One build.
+pub(crate) struct Job<'a> {
+    pub(crate) spec: &'a ToolSpec,
+    pub(crate) tree: &'a SourceTree,
+    pub(crate) stage: PathBuf,
+    pub(crate) home: &'a Path,
+    pub(crate) offline: bool,
+    pub(crate) progress: &'a dyn Progress,
+}
+
+/// What a builder made.
+pub(crate) struct Compiled {
+    pub(crate) wasm: Vec<u8>,
+    pub(crate) toolchain: String,
+}
+
+/// Where a component came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It lies beside its source, and the lock says that it belongs to it.
+    Shipped,
+    /// It was built before.
+    Store,
+    /// It was built now.
+    Built,
+}
+
+/// A component that is ready to be compiled, and where it came from.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// The component.
+    pub component: StoredComponent,
+    /// The digest of what it was built from.
+    pub source: String,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// Builds tools below one home directory. One build directory a language is shared by all tools, so that dependencies
+/// are compiled once.
+#[derive(Clone, Debug)]
+pub struct Workshop {
+    home: PathBuf,
+    store: ComponentStore,
+    offline: bool,
+}
+
+impl Workshop {
+    /// A workshop that keeps its store, stages and toolchains below `home`. `offline`: nothing is ever fetched.
+    pub fn new(home: impl Into<PathBuf>, offline: bool) -> Self {
+        let home = home.into();
+        Self { store: ComponentStore::new(&home), home, offline }
+    }
+
+    /// Turns a tool's folder into a component. `force` builds even what is shipped or in the store.
+    ///
+    /// Blocks: a build takes from milliseconds, when there is nothing to do, to minutes.
+    pub fn build(
+        &self,
+        spec: &ToolSpec,
+        folder: &Path,
+        manifest: &str,
+        force: bool,
+        progress: &dyn Progress,
+    ) -> Result<Built, BuildError> {
+        let plan = plan(spec);
+        let (None, Some(kind)) = (&plan.blocked, plan.builder) else {
+            let reason = plan.blocked.or_else(|| plan.reasons.into_iter().next());
+            let (because, change) = reason.map_or_else(Default::default, |reason| (reason.because, reason.change));
+            let hint = change.unwrap_or_else(|| "see `cortex-wasm plan`".into());
+            return Err(BuildError::NotPossible { tool: plan.tool, reason: because, hint });
+        };
+        let builder: &dyn Builder = match kind {
+            BuilderKind::Component => return prebuilt(spec, folder),
+            BuilderKind::Rust => &RustBuilder,
+        };
+        let tree = SourceTree::read(folder, manifest)?;
+        let source = self.source_digest(spec, &tree, builder)?;
+        if !force && let Some(built) = self.find(spec, folder, &source)? {
+            return Ok(built);
+        }
+        // By name, not by digest: a changed source finds its last build's intermediate results.
+        let stage = self.home.join("stage").join(spec.name.as_str());
+        let _only_one = lock(&stage.with_extension("lock"))?;
+        // Somebody else may have built it while this build waited.
+        if !force && let Some(component) = self.store.get(&source) {
+            return Ok(Built { component, source, origin: Origin::Store });
+        }
+        tree.copy_to(&stage)?;
+        let job = Job { spec, tree: &tree, stage, home: &self.home, offline: self.offline, progress };
+        progress.step(&format!("building {}", spec.name));
+        let compiled = builder.build(&job)?;
+        let component = self.store.put(&source, &compiled.wasm, &compiled.toolchain)?;
+        Ok(Built { component, source, origin: Origin::Built })
+    }
+
+    /// What is there already, without building: shipped beside the source, or in the store.
+    fn find(&self, spec: &ToolSpec, folder: &Path, source: &str) -> Result<Option<Built>, BuildError> {
+        if let Some(lock) = ArtefactLock::read(folder)?
+            && lock.source == source
+        {
+            let path = folder.join(artefact_name(spec.name.as_str()));
+            let component = StoredComponent { digest: lock.component, path, toolchain: lock.toolchain };
+            // A component that is missing or damaged is built.
+            if component.read().is_ok() {
+                return Ok(Some(Built { component, source: source.into(), origin: Origin::Shipped }));
+            }
+        }
+        Ok(self.store.get(source).map(|component| Built { component, source: source.into(), origin: Origin::Store }))
+    }
+
+    fn source_digest(&self, spec: &ToolSpec, tree: &SourceTree, builder: &dyn Builder) -> Result<String, BuildError> {
+        let parts = [tree.digest()?, sha256(&spec.build_inputs()), builder.fixed_inputs()];
+        Ok(sha256(parts.join("\n").as_bytes()))
+    }
+}
+
+/// A component that the manifest names. Its digest is its source.
+fn prebuilt(spec: &ToolSpec, folder: &Path) -> Result<Built, BuildError> {
+    let Some(Entrypoint::File(file)) = &spec.implementation.entrypoint else {
+        return Err(BuildError::Layout {
+            tool: spec.name.to_string(),
+            problem: "`runtime: component` without an entry point".into(),
+            hint: "name the `.wasm` file in `implementation.entrypoint`".into(),
+        });
+    };
+    let path = folder.join(file.as_path());
+    let found = sha256(&fs_err::read(&path)?);
+    if let Some(expected) = &spec.implementation.build.sha256 {
+        let expected = format!("sha256:{}", expected.as_str());
+        if expected != found {
+            return Err(BuildError::Digest { path, expected, found });
+        }
+    }
+    let component = StoredComponent { digest: found.clone(), path, toolchain: "none".into() };
+    Ok(Built { component, source: found, origin: Origin::Shipped })
+}

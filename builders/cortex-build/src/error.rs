@@ -1,0 +1,107 @@
+//! Why a tool could not be built, and what to do next.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a tool could not be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The plan says that this tool cannot be built here.
+    #[error("`{tool}` cannot be built here: {reason}")]
+    NotPossible {
+        /// The tool's name.
+        tool: String,
+        /// Why, as the plan says it.
+        reason: String,
+        /// What would change it.
+        hint: String,
+    },
+    /// A compiler or package manager said no. Its own words are in `stderr`.
+    #[error("`{}` ended with {status}", argv.first().map_or("", String::as_str))]
+    Tool {
+        /// The program and its arguments.
+        argv: Vec<String>,
+        /// How it ended.
+        status: String,
+        /// The tail of what it wrote to standard error.
+        stderr: String,
+    },
+    /// A program that the build needs cannot be started.
+    #[error("`{program}` cannot be started")]
+    Start {
+        /// The program.
+        program: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A program that the build runs took longer than it may.
+    #[error("`{program}` was stopped after {seconds} s")]
+    TimedOut {
+        /// The program.
+        program: String,
+        /// The time it had.
+        seconds: u64,
+    },
+    /// No way was found to compile for WebAssembly on this machine.
+    #[error("{language} cannot be compiled for `{target}` on this machine: {tried}")]
+    NoToolchain {
+        /// The language.
+        language: &'static str,
+        /// The compilation target.
+        target: &'static str,
+        /// Every way that was tried, and why it did not work.
+        tried: String,
+        /// The command that would help.
+        hint: String,
+    },
+    /// The source is laid out in a way that the builder does not understand.
+    #[error("the source of `{tool}` cannot be used: {problem}")]
+    Layout {
+        /// The tool's name.
+        tool: String,
+        /// What is wrong with it.
+        problem: String,
+        /// How it should be.
+        hint: String,
+    },
+    /// What the compiler made is not a component, and could not be made one.
+    #[error("the compiled module cannot be made a component")]
+    Componentize(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A file has another digest than was promised.
+    #[error("`{}` has the digest `{found}`, expected `{expected}`", path.display())]
+    Digest {
+        /// The file.
+        path: PathBuf,
+        /// The digest that was promised.
+        expected: String,
+        /// The digest seen.
+        found: String,
+    },
+    /// A file or folder could not be read or written.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl BuildError {
+    /// What to do next, where there is something.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotPossible { hint, .. } | Self::NoToolchain { hint, .. } | Self::Layout { hint, .. } => {
+                Some(hint.clone())
+            }
+            Self::Start { program, .. } => Some(format!("install `{program}` and put it on the PATH")),
+            Self::Digest { .. } => Some("rebuild it, or put the right file back".into()),
+            Self::Tool { .. } | Self::TimedOut { .. } | Self::Componentize(_) | Self::Io(_) => None,
+        }
+    }
+
+    /// What a compiler wrote, for printing as it is.
+    pub fn stderr(&self) -> Option<&str> {
+        match self {
+            Self::Tool { stderr, .. } => Some(stderr),
+            _ => None,
+        }
+    }
+}

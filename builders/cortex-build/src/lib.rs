@@ -1,0 +1,22 @@
+//! From a tool's folder to a component in the store: plan, toolchains, one file a language.
+//!
+//! Building runs other people's code, so everything that leaves this process goes through [`process`]: a scrubbed
+//! environment, a time limit, and the tail of what was said. Nothing is ever built in the tool's own folder.
+
+mod artefact;
+mod builder;
+mod error;
+mod plan;
+mod process;
+mod rust;
+mod rust_toolchain;
+mod sdk;
+mod source;
+mod store;
+
+pub use artefact::{ARTEFACT_LOCK, ArtefactLock, artefact_name};
+pub use builder::{Built, Origin, Progress, Silent, Workshop};
+pub use error::BuildError;
+pub use plan::{BackendKind, BuilderKind, Plan, plan};
+pub use source::{SourceTree, sha256, stamp};
+pub use store::{ComponentStore, StoredComponent};

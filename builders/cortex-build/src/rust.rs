@@ -1,0 +1,162 @@
+//! Rust: `cargo build` for a WebAssembly target, and a component from what it wrote.
+
+use std::path::{Path, PathBuf};
+
+use cortex_manifest::{Entrypoint, Target};
+use fs_err as fs;
+use serde::Deserialize;
+
+use crate::builder::{Builder, Compiled, Job};
+use crate::error::BuildError;
+use crate::process::Step;
+use crate::rust_toolchain::RustToolchain;
+use crate::sdk;
+
+/// Builds `fn main` programs (the command contract) and libraries of crate type `cdylib` (the tool contract).
+#[derive(Debug)]
+pub(crate) struct RustBuilder;
+
+/// One line of `cargo build --message-format json`.
+#[derive(Debug, Deserialize)]
+struct Message {
+    reason: String,
+    #[serde(default)]
+    manifest_path: PathBuf,
+    #[serde(default)]
+    filenames: Vec<PathBuf>,
+    target: Option<CargoTarget>,
+}
+
+#[derive(Debug, Deserialize)]
+struct CargoTarget {
+    name: String,
+}
+
+impl Builder for RustBuilder {
+    fn fixed_inputs(&self) -> String {
+        // The arguments below are part of what a component is made of: raise the number when they change.
+        format!("rust 1 {}", sdk::digest())
+    }
+
+    fn build(&self, job: &Job<'_>) -> Result<Compiled, BuildError> {
+        let target = job.spec.implementation.build.target.unwrap_or(Target::Wasm32Wasip2).as_str();
+        let manifest = cargo_manifest(job)?;
+        let toolchain = RustToolchain::find_or_provision(job.home, &job.stage, target, job.offline, job.progress)?;
+        job.progress.step(&format!("compiling {} with {}", job.spec.name, toolchain.version));
+        let wasm = compile(job, &toolchain, &manifest, target)?;
+        let wasm = fs::read(wasm)?;
+        Ok(Compiled { wasm: componentize(wasm)?, toolchain: toolchain.version })
+    }
+}
+
+/// The `Cargo.toml` to build: the tool's own, or one that is written for a single source file.
+fn cargo_manifest(job: &Job<'_>) -> Result<PathBuf, BuildError> {
+    let entrypoint = match &job.spec.implementation.entrypoint {
+        Some(Entrypoint::File(path)) => Some(path.as_path()),
+        _ => None,
+    };
+    let layout = |problem: String| BuildError::Layout {
+        tool: job.spec.name.to_string(),
+        problem,
+        hint: "put a `Cargo.toml` in the tool's folder, or name one `.rs` file with `fn main` as the entry point".into(),
+    };
+    match entrypoint {
+        Some(path) if path.file_name().is_some_and(|name| name == "Cargo.toml") => Ok(job.stage.join(path)),
+        _ if job.tree.contains("Cargo.toml") => Ok(job.stage.join("Cargo.toml")),
+        Some(path) if path.extension().is_some_and(|extension| extension == "rs") => {
+            if !job.tree.contains(&path.to_string_lossy()) {
+                return Err(layout(format!("there is no `{}`", path.display())));
+            }
+            let manifest = job.stage.join("Cargo.toml");
+            let text = format!(
+                "[package]\nname = \"{}\"\nedition = \"2024\"\n[[bin]]\nname = \"{0}\"\npath = {:?}\n[workspace]\n",
+                job.spec.name,
+                path.display().to_string()
+            );
+            fs::write(&manifest, text)?;
+            Ok(manifest)
+        }
+        Some(path) => Err(layout(format!("`{}` is neither a `Cargo.toml` nor a `.rs` file", path.display()))),
+        None => Err(layout("there is no `Cargo.toml` and no entry point".into())),
+    }
+}
+
+/// Runs cargo and returns the WebAssembly file that it made.
+fn compile(job: &Job<'_>, toolchain: &RustToolchain, manifest: &Path, target: &str) -> Result<PathBuf, BuildError> {
+    let package = manifest.parent().unwrap_or(&job.stage);
+    let mut cargo = Step::new(&toolchain.cargo)
+        .args(["build", "--release", "--message-format", "json-render-diagnostics", "--target", target])
+        .args(["--manifest-path".as_ref(), manifest.as_os_str()])
+        .args(["--target-dir".as_ref(), job.home.join("target").join("rust").as_os_str()])
+        .dir(package)
+        .env("CARGO_ENCODED_RUSTFLAGS", reproducible_flags(job, toolchain))
+        // One profile for all tools unless their `Cargo.toml` says otherwise: small, and no paths for debuggers.
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "0")
+        .env("CARGO_TERM_COLOR", "never");
+    for (name, value) in &toolchain.environment {
+        cargo = cargo.env(name, value);
+    }
+    if job.offline {
+        cargo = cargo.args(["--offline"]);
+    }
+    if package.join("Cargo.lock").exists() {
+        cargo = cargo.args(["--locked"]);
+    }
+    if mentions_sdk(manifest)? {
+        // The guest crate is in no registry; a patch that is not used would make cargo complain.
+        let path = sdk::unpack(job.home)?;
+        cargo = cargo.args(["--config", &format!("patch.crates-io.{}.path={path:?}", sdk::CRATE)]);
+    }
+    let output = cargo.run()?;
+    let messages = output.stdout.lines().filter_map(|line| serde_json::from_str::<Message>(line).ok());
+    let artefacts = messages.filter(|m| m.reason == "compiler-artifact" && m.manifest_path == manifest);
+    let wasm: Vec<(String, PathBuf)> = artefacts
+        .filter_map(|message| {
+            let name = message.target?.name;
+            let file = message.filenames.into_iter().find(|file| file.extension().is_some_and(|e| e == "wasm"))?;
+            Some((name, file))
+        })
+        .collect();
+    let wanted = job.spec.name.as_str();
+    let named = |(name, _): &&(String, PathBuf)| name.replace('_', "-") == wanted.replace('_', "-");
+    match wasm.as_slice() {
+        [(_, only)] => Ok(only.clone()),
+        [] => Err(layout(job, "it has neither a `fn main` nor a library of `crate-type = [\"cdylib\"]`".into())),
+        several => several.iter().find(named).map(|(_, file)| file.clone()).ok_or_else(|| {
+            let names: Vec<&str> = several.iter().map(|(name, _)| name.as_str()).collect();
+            layout(job, format!("it builds several programs: {}", names.join(", ")))
+        }),
+    }
+}
+
+fn layout(job: &Job<'_>, problem: String) -> BuildError {
+    let hint = format!("build one program or one `cdylib`, or give one of them the tool's name, `{}`", job.spec.name);
+    BuildError::Layout { tool: job.spec.name.to_string(), problem, hint }
+}
+
+/// Whether a `Cargo.toml` depends on the guest crate. Cargo itself decides what the line means.
+fn mentions_sdk(manifest: &Path) -> Result<bool, BuildError> {
+    let text = fs::read_to_string(manifest)?;
+    Ok(text.lines().any(|line| line.trim_start().trim_start_matches("dependencies.").starts_with(sdk::CRATE)))
+}
+
+/// Paths of this machine would make components differ from machine to machine, and tell about it.
+fn reproducible_flags(job: &Job<'_>, toolchain: &RustToolchain) -> String {
+    let mut flags = vec![
+        format!("--remap-path-prefix={}=/tool", job.stage.display()),
+        format!("--remap-path-prefix={}=/sdk", job.home.join("sdk").display()),
+        format!("--remap-path-prefix={}=/cargo", toolchain.cargo_home.display()),
+    ];
+    flags.extend(toolchain.sysroot_sources.iter().map(|path| format!("--remap-path-prefix={}=/rustc", path.display())));
+    flags.join("\u{1f}")
+}
+
+/// A component from a core module. `wasm32-wasip2` links a component already; `wasm32-unknown-unknown` writes a module
+/// that carries its component type in a custom section.
+fn componentize(wasm: Vec<u8>) -> Result<Vec<u8>, BuildError> {
+    if !wasm.starts_with(b"\0asm\x01\0\0\0") {
+        return Ok(wasm);
+    }
+    let encode = || wit_component::ComponentEncoder::default().module(&wasm)?.validate(true).encode();
+    encode().map_err(|error| BuildError::Componentize(error.into()))
+}

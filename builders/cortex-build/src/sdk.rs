@@ -1,0 +1,49 @@
+//! The guest crate `cortex-tool`, carried inside this program, so that a Rust tool that depends on it builds on a
+//! machine that has never seen this repository.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+
+use crate::source::sha256;
+
+macro_rules! sdk {
+    ($($file:literal),* $(,)?) => {
+        &[$(($file, include_bytes!(concat!("../../cortex-tool/", $file)).as_slice())),*]
+    };
+}
+
+const FILES: &[(&str, &[u8])] =
+    sdk!["Cargo.toml", "src/abi.rs", "src/component-type.bin", "src/error.rs", "src/lib.rs"];
+
+/// The crate's name in a tool's `Cargo.toml`.
+pub(crate) const CRATE: &str = "cortex-tool";
+
+/// The digest of the crate's files: part of the digest of every tool that uses it.
+pub(crate) fn digest() -> String {
+    let mut all = Vec::new();
+    for (name, content) in FILES {
+        all.extend_from_slice(name.as_bytes());
+        all.extend_from_slice(&(content.len() as u64).to_le_bytes());
+        all.extend_from_slice(content);
+    }
+    sha256(&all)
+}
+
+/// Writes the crate below `home` and returns its folder. The folder's name does not depend on the content, so that a
+/// tool's `Cargo.lock` and build are the same everywhere; files are only written when they differ.
+pub(crate) fn unpack(home: &Path) -> io::Result<PathBuf> {
+    let root = home.join("sdk").join(CRATE);
+    for (name, content) in FILES {
+        let path = root.join(name);
+        if fs::read(&path).is_ok_and(|written| written == *content) {
+            continue;
+        }
+        if let Some(directory) = path.parent() {
+            fs::create_dir_all(directory)?;
+        }
+        crate::store::write_atomically(&path, content)?;
+    }
+    Ok(root)
+}

@@ -1,0 +1,176 @@
+//! A tool's folder as a source tree: what belongs to it, and its digest.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use sha2::{Digest, Sha256};
+use walkdir::{DirEntry, WalkDir};
+
+use crate::artefact::ARTEFACT_LOCK;
+use crate::error::BuildError;
+
+/// The largest source tree that is built, in files and bytes. A folder with more is a mistake: a home directory, a
+/// dependency folder that was not left out.
+const FILES: usize = 10_000;
+const BYTES: u64 = 256 << 20;
+
+/// Folders that builds and editors make; never source.
+const NOT_SOURCE: &[&str] = &["target", "node_modules", "__pycache__"];
+
+/// `sha256:` and the digest of some bytes, in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    format!("sha256:{:x}", Sha256::digest(bytes))
+}
+
+/// The files of a tool's folder that a build can see, sorted by path.
+#[derive(Clone, Debug)]
+pub struct SourceTree {
+    root: PathBuf,
+    files: Vec<PathBuf>,
+}
+
+impl SourceTree {
+    /// Lists the folder. Left out are hidden files, folders that builds make, the manifest (the parts of it that matter
+    /// to a build are digested separately) and shipped components with their lock. Symbolic links are refused: what
+    /// they point to is not part of the folder, so no digest could cover it.
+    pub fn read(root: &Path, manifest: &str) -> Result<Self, BuildError> {
+        let mut files = Vec::new();
+        let mut bytes = 0;
+        let layout = |problem: String, hint: &str| BuildError::Layout {
+            tool: root.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+            problem,
+            hint: hint.into(),
+        };
+        for entry in WalkDir::new(root).sort_by_file_name().into_iter().filter_entry(is_source) {
+            let entry = entry.map_err(io::Error::from)?;
+            if entry.path_is_symlink() && entry.depth() > 0 {
+                let problem = format!("`{}` is a symbolic link", entry.path().display());
+                return Err(layout(problem, "copy what it points to into the tool's folder"));
+            }
+            if !entry.file_type().is_file() {
+                continue;
+            }
+            let Ok(path) = entry.path().strip_prefix(root) else { continue };
+            let top = path.components().count() == 1;
+            let artefact = path.extension().is_some_and(|extension| extension == "wasm");
+            if top && (path == Path::new(manifest) || path == Path::new(ARTEFACT_LOCK) || artefact) {
+                continue;
+            }
+            bytes += entry.metadata().map_err(io::Error::from)?.len();
+            files.push(path.to_owned());
+            if files.len() > FILES || bytes > BYTES {
+                let problem = format!("`{}` holds more than {FILES} files or {} MB", root.display(), BYTES >> 20);
+                return Err(layout(problem, "keep only the tool's source in its folder"));
+            }
+        }
+        // Sorting by whole path, not folder by folder, is what another implementation would do.
+        files.sort();
+        Ok(Self { root: root.to_owned(), files })
+    }
+
+    /// The digest of all files' paths and contents.
+    pub fn digest(&self) -> io::Result<String> {
+        let mut hasher = Sha256::new();
+        for file in &self.files {
+            let content = fs::read(self.root.join(file))?;
+            // Lengths keep a path's end and a content's start apart; `/` is the same on every system.
+            let path = file.to_string_lossy().replace('\\', "/");
+            hasher.update((path.len() as u64).to_le_bytes());
+            hasher.update(path.as_bytes());
+            hasher.update((content.len() as u64).to_le_bytes());
+            hasher.update(&content);
+        }
+        Ok(format!("sha256:{:x}", hasher.finalize()))
+    }
+
+    /// Whether a file is part of the tree.
+    pub fn contains(&self, file: &str) -> bool {
+        self.files.iter().any(|path| path == Path::new(file))
+    }
+
+    /// Makes `stage` hold exactly this tree. Files that did not change keep their times, so that compilers see what is new.
+    pub(crate) fn copy_to(&self, stage: &Path) -> io::Result<()> {
+        fs::create_dir_all(stage)?;
+        for file in &self.files {
+            let (from, to) = (self.root.join(file), stage.join(file));
+            let content = fs::read(from)?;
+            if fs::read(&to).is_ok_and(|staged| staged == content) {
+                continue;
+            }
+            if let Some(directory) = to.parent() {
+                fs::create_dir_all(directory)?;
+            }
+            fs::write(to, content)?;
+        }
+        for entry in WalkDir::new(stage).contents_first(true) {
+            let entry = entry?;
+            let Ok(path) = entry.path().strip_prefix(stage) else { continue };
+            if entry.file_type().is_file() && !self.files.iter().any(|file| file == path) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Names, sizes and times of a file, or of everything in a folder that could be part of a tool. Equal as long as nothing
+/// was changed, and much cheaper than a digest.
+pub fn stamp(path: &Path) -> io::Result<u64> {
+    let mut hasher = DefaultHasher::new();
+    for entry in WalkDir::new(path).sort_by_file_name().into_iter().filter_entry(is_source) {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        if metadata.is_file() {
+            (entry.path(), metadata.len(), metadata.modified().ok()).hash(&mut hasher);
+        }
+    }
+    Ok(hasher.finish())
+}
+
+fn is_source(entry: &DirEntry) -> bool {
+    let name = entry.file_name().to_string_lossy();
+    let skipped = name.starts_with('.') || entry.file_type().is_dir() && NOT_SOURCE.contains(&name.as_ref());
+    entry.depth() == 0 || !skipped
+}
+
+#[cfg(test)]
+mod tests {
+    use fs_err as fs;
+
+    use super::SourceTree;
+
+    #[test]
+    fn the_digest_covers_names_and_contents_and_not_the_manifest() {
+        let folder = tempfile::tempdir().unwrap();
+        let digest = || SourceTree::read(folder.path(), "tool.yml").unwrap().digest().unwrap();
+        fs::write(folder.path().join("main.rs"), "fn main() {}").unwrap();
+        let first = digest();
+        fs::write(folder.path().join("tool.yml"), "kind: Tool").unwrap();
+        fs::write(folder.path().join("tool.wasm"), "artefact").unwrap();
+        fs::write(folder.path().join(".env"), "SECRET=1").unwrap();
+        assert_eq!(digest(), first);
+        fs::rename(folder.path().join("main.rs"), folder.path().join("main2.rs")).unwrap();
+        assert_ne!(digest(), first);
+    }
+
+    #[test]
+    fn a_stage_holds_exactly_the_tree() {
+        let (folder, stage) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::create_dir(folder.path().join("src")).unwrap();
+        fs::write(folder.path().join("src/lib.rs"), "new").unwrap();
+        fs::write(stage.path().join("gone.rs"), "old").unwrap();
+        SourceTree::read(folder.path(), "tool.yml").unwrap().copy_to(stage.path()).unwrap();
+        assert_eq!(fs::read_to_string(stage.path().join("src/lib.rs")).unwrap(), "new");
+        assert!(!stage.path().join("gone.rs").exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_symbolic_link_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", folder.path().join("data")).unwrap();
+        assert!(SourceTree::read(folder.path(), "tool.yml").unwrap_err().to_string().contains("symbolic link"));
+    }
+}

@@ -1,0 +1,129 @@
+//! The content-addressed store of built components.
+//!
+//! - `components/<digest>.wasm`: a component, named by its own digest;
+//! - `builds/<source digest>.json`: which component a source became, and by which compiler.
+//!
+//! Everything is written to a temporary name, synced and renamed, the component before its record, so that a crash
+//! leaves no half artefact.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use serde::{Deserialize, Serialize};
+
+use crate::error::BuildError;
+use crate::source::sha256;
+
+/// The store below one directory.
+#[derive(Clone, Debug)]
+pub struct ComponentStore {
+    root: PathBuf,
+}
+
+/// A component on disk whose digest is known. The bytes are checked when they are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredComponent {
+    /// `sha256:` and the digest of the component.
+    pub digest: String,
+    /// Where the component is.
+    pub path: PathBuf,
+    /// The compiler that made it, as it names itself.
+    pub toolchain: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Record {
+    component: String,
+    toolchain: String,
+}
+
+impl StoredComponent {
+    /// The component's bytes, after their digest was checked.
+    pub fn read(&self) -> Result<Vec<u8>, BuildError> {
+        let bytes = fs::read(&self.path)?;
+        let found = sha256(&bytes);
+        if found != self.digest {
+            return Err(BuildError::Digest { path: self.path.clone(), expected: self.digest.clone(), found });
+        }
+        Ok(bytes)
+    }
+}
+
+impl ComponentStore {
+    /// Opens the store at `root`, which is created when something is first written.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// What a source was built to, if it was and the component is still whole.
+    pub fn get(&self, source: &str) -> Option<StoredComponent> {
+        let record: Record = serde_json::from_slice(&fs::read(self.record(source)).ok()?).ok()?;
+        let path = self.component(&record.component);
+        let stored = StoredComponent { digest: record.component, path, toolchain: record.toolchain };
+        // A damaged component counts as absent: it is built anew and replaced.
+        stored.read().is_ok().then_some(stored)
+    }
+
+    /// Puts a component into the store as what `source` was built to.
+    pub fn put(&self, source: &str, wasm: &[u8], toolchain: &str) -> Result<StoredComponent, BuildError> {
+        let digest = sha256(wasm);
+        let path = self.component(&digest);
+        write_atomically(&path, wasm)?;
+        let record = Record { component: digest.clone(), toolchain: toolchain.to_owned() };
+        write_atomically(&self.record(source), &serde_json::to_vec(&record).map_err(io::Error::from)?)?;
+        Ok(StoredComponent { digest, path, toolchain: toolchain.to_owned() })
+    }
+
+    fn component(&self, digest: &str) -> PathBuf {
+        self.root.join("components").join(format!("{}.wasm", digest.replace(':', "-")))
+    }
+
+    fn record(&self, source: &str) -> PathBuf {
+        self.root.join("builds").join(format!("{}.json", source.replace(':', "-")))
+    }
+}
+
+/// Writes a file that is there whole or not at all, also after a power cut.
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(directory)?;
+    let mut temporary = tempfile::NamedTempFile::new_in(directory)?;
+    temporary.write_all(bytes)?;
+    temporary.as_file().sync_all()?;
+    temporary.persist(path)?;
+    #[cfg(unix)]
+    fs::File::open(directory)?.file().sync_all()?;
+    Ok(())
+}
+
+/// Waits until nobody else, in this process or another, holds the lock at `path`. It ends when the file is dropped, also
+/// when the process is killed. The file itself stays: those who wait must all have opened the same one.
+pub(crate) fn lock(path: &Path) -> io::Result<fs::File> {
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    let file = fs::File::create(path)?;
+    file.file().lock()?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use fs_err as fs;
+
+    use super::ComponentStore;
+
+    #[test]
+    fn a_damaged_component_counts_as_absent() {
+        let root = tempfile::tempdir().unwrap();
+        let store = ComponentStore::new(root.path());
+        let stored = store.put("sha256:source", b"component", "rustc").unwrap();
+        assert_eq!(store.get("sha256:source").unwrap().read().unwrap(), b"component");
+        fs::write(&stored.path, "componen").unwrap();
+        assert_eq!(store.get("sha256:source"), None);
+        store.put("sha256:source", b"component", "rustc").unwrap();
+        assert_eq!(store.get("sha256:source"), Some(stored));
+    }
+}

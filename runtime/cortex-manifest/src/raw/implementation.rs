@@ -1,0 +1,270 @@
+//! The `implementation` section as it was written: how the tool is built, started, bounded and probed.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{MapOrList, OneOrMany, RawCount, RawCpu, RawDuration, RawSize};
+use crate::located::Located;
+
+/// How the tool is built and run.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Implementation")]
+pub(crate) struct RawImplementation {
+    /// What kind of thing the tool is. Absent means `script`.
+    ///
+    /// ```yaml
+    /// type: script
+    /// ```
+    #[serde(rename = "type")]
+    pub(crate) kind: Option<RawImplementationType>,
+    /// What the tool is written in or runs on. Absent means that the end of `entrypoint` decides.
+    ///
+    /// ```yaml
+    /// runtime: python3
+    /// ```
+    pub(crate) runtime: Option<RawRuntime>,
+    /// The file that is the tool, relative to this manifest; for a container or an api, what starts it.
+    ///
+    /// ```yaml
+    /// entrypoint: ./scripts/calculator.py
+    /// ```
+    pub(crate) entrypoint: Option<Located<String>>,
+    /// Where the tool runs. `auto` prefers the sandbox and falls back to a container, saying why.
+    ///
+    /// ```yaml
+    /// backend: auto
+    /// ```
+    pub(crate) backend: Option<RawBackend>,
+    /// What one call may use. Every limit has a default, and a ceiling that the operator sets.
+    ///
+    /// ```yaml
+    /// resources: { memory: 64M, timeout: 5 }
+    /// ```
+    pub(crate) resources: Option<RawResources>,
+    /// How the tool is built.
+    ///
+    /// ```yaml
+    /// build: { engine: pip, requirements_file: requirements.txt }
+    /// ```
+    pub(crate) build: Option<RawBuild>,
+    /// How to find out whether the tool works.
+    ///
+    /// ```yaml
+    /// health_check:
+    ///   type: script
+    ///   command: ["python3", "scripts/sys_info.py", '{"operation": "health_check"}']
+    /// ```
+    pub(crate) health_check: Option<Located<RawHealthCheck>>,
+}
+
+/// What kind of thing the tool is.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "ImplementationType")]
+pub(crate) enum RawImplementationType {
+    Script,
+    Container,
+    Api,
+    Binary,
+}
+
+/// What the tool is written in or runs on. `python`, `nodejs` and `shell` are other names of `python3`, `node` and `bash`;
+/// `component` is a finished WebAssembly component.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "Runtime")]
+pub(crate) enum RawRuntime {
+    Python3,
+    Python,
+    Node,
+    Nodejs,
+    Go,
+    Bash,
+    Shell,
+    Docker,
+    Rust,
+    JavaScript,
+    TypeScript,
+    TinyGo,
+    Component,
+}
+
+/// Where the tool runs.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "Backend")]
+pub(crate) enum RawBackend {
+    Auto,
+    Wasm,
+    Docker,
+}
+
+/// What one call may use. Every limit has a default, and a ceiling that the operator sets.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Resources")]
+pub(crate) struct RawResources {
+    /// Memory. Units are powers of 1024, as Docker reads them; a bare number is bytes.
+    ///
+    /// ```yaml
+    /// memory: 64M
+    /// ```
+    pub(crate) memory: Option<Located<RawSize>>,
+    /// Share of processor cores.
+    ///
+    /// ```yaml
+    /// cpu: "0.5"
+    /// ```
+    pub(crate) cpu: Option<Located<RawCpu>>,
+    /// Time until the call is stopped. A bare number is seconds.
+    ///
+    /// ```yaml
+    /// timeout: 5
+    /// ```
+    pub(crate) timeout: Option<Located<RawDuration>>,
+    /// Bytes that the call may write to files. Units as for `memory`.
+    ///
+    /// ```yaml
+    /// disk: 16M
+    /// ```
+    pub(crate) disk: Option<Located<RawSize>>,
+    /// Instructions that the call may execute, counted by the sandbox. A count: `2G` is two thousand million.
+    ///
+    /// ```yaml
+    /// fuel: 2G
+    /// ```
+    pub(crate) fuel: Option<Located<RawCount>>,
+    /// Bytes that the call may answer. Units as for `memory`.
+    ///
+    /// ```yaml
+    /// output: 1M
+    /// ```
+    pub(crate) output: Option<Located<RawSize>>,
+}
+
+/// How the tool is built.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Build")]
+pub(crate) struct RawBuild {
+    /// What builds the tool.
+    ///
+    /// ```yaml
+    /// engine: pip
+    /// ```
+    pub(crate) engine: Option<RawEngine>,
+    /// The list of the tool's libraries, relative to this manifest.
+    ///
+    /// ```yaml
+    /// requirements_file: requirements.txt
+    /// ```
+    pub(crate) requirements_file: Option<Located<String>>,
+    /// A command to run instead of the engine's own.
+    ///
+    /// ```yaml
+    /// build_command: npm run build
+    /// ```
+    pub(crate) build_command: Option<Located<String>>,
+    /// Values for the build, as a mapping, or arguments for it, as a list.
+    ///
+    /// ```yaml
+    /// build_args: { PYTHON_VERSION: "3.11" }
+    /// ```
+    pub(crate) build_args: Option<MapOrList>,
+    /// A Dockerfile of your own, relative to this manifest. Without it one is generated when it is needed.
+    ///
+    /// ```yaml
+    /// dockerfile: ./Dockerfile
+    /// ```
+    pub(crate) dockerfile: Option<Located<String>>,
+    /// What Rust compiles for. `wasm32-unknown-unknown` is smaller and has no clock, files or standard streams.
+    ///
+    /// ```yaml
+    /// target: wasm32-wasip2
+    /// ```
+    pub(crate) target: Option<Located<RawTarget>>,
+    /// The SHA-256 digest of a finished component, in hexadecimal. A component that differs is not run.
+    ///
+    /// ```yaml
+    /// sha256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+    /// ```
+    #[schemars(regex(pattern = "^[0-9a-fA-F]{64}$"))]
+    pub(crate) sha256: Option<Located<String>>,
+}
+
+/// What builds the tool.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "Engine")]
+pub(crate) enum RawEngine {
+    Pip,
+    Npm,
+    Go,
+    Docker,
+    Cargo,
+}
+
+/// What Rust compiles for.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "Target")]
+pub(crate) enum RawTarget {
+    #[serde(rename = "wasm32-wasip2")]
+    Wasm32Wasip2,
+    #[serde(rename = "wasm32-unknown-unknown")]
+    Wasm32UnknownUnknown,
+}
+
+/// How to find out whether the tool works.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "HealthCheck")]
+pub(crate) struct RawHealthCheck {
+    /// `script` runs `command`, `api_request` asks `endpoint`, `none` checks nothing. Absent means `none`.
+    ///
+    /// ```yaml
+    /// type: script
+    /// ```
+    #[serde(rename = "type")]
+    pub(crate) kind: Option<RawHealthCheckType>,
+    /// The command, as one line for the shell or as a list.
+    ///
+    /// ```yaml
+    /// command: ["python3", "scripts/calculator.py", '{"expression": "1 + 1"}']
+    /// ```
+    pub(crate) command: Option<Located<OneOrMany>>,
+    /// The exit code of a healthy tool. Absent means 0.
+    ///
+    /// ```yaml
+    /// expected_exit_code: 0
+    /// ```
+    pub(crate) expected_exit_code: Option<u8>,
+    /// Text that the output of a healthy tool contains.
+    ///
+    /// ```yaml
+    /// expected_output_contains: success
+    /// ```
+    pub(crate) expected_output_contains: Option<String>,
+    /// What to ask, for `api_request`.
+    ///
+    /// ```yaml
+    /// endpoint: /health
+    /// ```
+    pub(crate) endpoint: Option<Located<String>>,
+    /// Time between two checks. A bare number is seconds.
+    ///
+    /// ```yaml
+    /// interval: 30
+    /// ```
+    pub(crate) interval: Option<Located<RawDuration>>,
+}
+
+/// The kinds of health check.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "HealthCheckType")]
+pub(crate) enum RawHealthCheckType {
+    Script,
+    ApiRequest,
+    None,
+}

@@ -1,0 +1,119 @@
+//! The `permissions` section as it was written: what the tool asks for. The operator decides what it gets.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::located::Located;
+
+/// What the tool asks to touch. Everything that is not listed is denied.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Permissions")]
+pub(crate) struct RawPermissions {
+    /// Servers that the tool may send HTTP requests to: `[scheme://]host[:port]`. Without a scheme it is `https`;
+    /// `*.example.com` is every name below `example.com`, and `*` is every server.
+    ///
+    /// ```yaml
+    /// network: ["https://api.duckduckgo.com", "http://localhost:8080"]
+    /// ```
+    pub(crate) network: Option<Vec<Located<String>>>,
+    /// Folders that the tool may open.
+    ///
+    /// ```yaml
+    /// filesystem: [{ host: ./data, guest: /data, access: read }]
+    /// ```
+    pub(crate) filesystem: Option<Vec<Located<RawFilesystem>>>,
+    /// Variables of the host that the tool may read.
+    ///
+    /// ```yaml
+    /// environment: ["LANG"]
+    /// ```
+    pub(crate) environment: Option<Vec<Located<String>>>,
+    /// Secrets that requests of the tool carry. The host puts the value in; the tool never sees it.
+    ///
+    /// ```yaml
+    /// secrets: [{ name: SEARCH_KEY, header: Authorization, hosts: ["api.example.com"] }]
+    /// ```
+    pub(crate) secrets: Option<Vec<Located<RawSecret>>>,
+    /// Whether the tool has a key-value store of its own that outlives a call.
+    ///
+    /// ```yaml
+    /// state: true
+    /// ```
+    pub(crate) state: Option<bool>,
+}
+
+/// A folder that the tool may open.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Filesystem")]
+pub(crate) struct RawFilesystem {
+    /// The folder on the host, relative to this manifest.
+    ///
+    /// ```yaml
+    /// host: ./data
+    /// ```
+    #[schemars(required)]
+    pub(crate) host: Option<Located<String>>,
+    /// Where the tool sees it: an absolute path.
+    ///
+    /// ```yaml
+    /// guest: /data
+    /// ```
+    #[schemars(required, regex(pattern = "^/."))]
+    pub(crate) guest: Option<Located<String>>,
+    /// What the tool may do there. Absent means `read`.
+    ///
+    /// ```yaml
+    /// access: read
+    /// ```
+    pub(crate) access: Option<RawAccess>,
+}
+
+/// What a tool may do in a folder.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "Access")]
+pub(crate) enum RawAccess {
+    Read,
+    Write,
+    ReadWrite,
+}
+
+/// A secret that requests of the tool carry. One of `header`, `query` and `expose` says how.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Secret")]
+pub(crate) struct RawSecret {
+    /// The name under which the operator stores the value.
+    ///
+    /// ```yaml
+    /// name: SEARCH_KEY
+    /// ```
+    #[schemars(required, regex(pattern = "^[A-Za-z_][A-Za-z0-9_]{0,127}$"))]
+    pub(crate) name: Option<Located<String>>,
+    /// The request header that carries the value.
+    ///
+    /// ```yaml
+    /// header: Authorization
+    /// ```
+    pub(crate) header: Option<Located<String>>,
+    /// The query parameter that carries the value.
+    ///
+    /// ```yaml
+    /// query: api_key
+    /// ```
+    pub(crate) query: Option<Located<String>>,
+    /// The only servers that get the value: names, or `*.example.com`. Needed with `header` and `query`.
+    ///
+    /// ```yaml
+    /// hosts: ["api.example.com"]
+    /// ```
+    pub(crate) hosts: Option<Vec<Located<String>>>,
+    /// Gives the value to the tool itself, as a variable. It can then leak whatever the tool can reach: avoid it.
+    ///
+    /// ```yaml
+    /// expose: true
+    /// ```
+    pub(crate) expose: Option<bool>,
+}

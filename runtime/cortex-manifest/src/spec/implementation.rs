@@ -1,0 +1,276 @@
+//! How the tool is built, started, bounded and probed.
+
+use serde::Serialize;
+
+use super::build::Build;
+use super::field::{path_of, quantity_of, text_of};
+use super::health_check::HealthCheck;
+use crate::error::Problems;
+use crate::located::{Located, Position};
+use crate::path::ManifestPath;
+use crate::quantity::{ByteSize, Fuel, MilliCpu, Milliseconds, shorten};
+use crate::raw::{RawBackend, RawImplementation, RawImplementationType, RawResources, RawRuntime};
+use crate::rule::Rule;
+
+/// How the tool is built and run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Implementation {
+    #[serde(rename = "type")]
+    pub kind: ImplementationType,
+    /// `None` only for an api or a binary, which bring their own.
+    pub runtime: Option<Runtime>,
+    pub entrypoint: Option<Entrypoint>,
+    pub backend: Backend,
+    pub resources: Resources,
+    pub build: Build,
+    pub health_check: HealthCheck,
+}
+
+/// What kind of thing the tool is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ImplementationType {
+    Script,
+    Container,
+    Api,
+    Binary,
+}
+
+/// What the tool is written in or runs on. The original's second names (`python`, `nodejs`, `shell`) are folded in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Runtime {
+    Python3,
+    Node,
+    Go,
+    Bash,
+    Docker,
+    Rust,
+    JavaScript,
+    TypeScript,
+    TinyGo,
+    /// A finished WebAssembly component: nothing to build.
+    Component,
+}
+
+/// What is started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Entrypoint {
+    /// A file beside the manifest.
+    File(ManifestPath),
+    /// For containers and apis: a path inside an image, a command or an address. It is not looked for beside the manifest.
+    Foreign(String),
+}
+
+/// Where the tool runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// The sandbox where it can, otherwise a container.
+    #[default]
+    Auto,
+    Wasm,
+    Docker,
+}
+
+/// What one call asks for. `None` is the runtime's default, never "unlimited".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Resources {
+    pub memory_bytes: Option<ByteSize>,
+    pub cpu_millis: Option<MilliCpu>,
+    pub timeout_ms: Option<Milliseconds>,
+    pub disk_bytes: Option<ByteSize>,
+    pub fuel: Option<Fuel>,
+    pub output_bytes: Option<ByteSize>,
+}
+
+impl ImplementationType {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ImplementationType::Script => "script",
+            ImplementationType::Container => "container",
+            ImplementationType::Api => "api",
+            ImplementationType::Binary => "binary",
+        }
+    }
+}
+
+impl Backend {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Backend::Auto => "auto",
+            Backend::Wasm => "wasm",
+            Backend::Docker => "docker",
+        }
+    }
+}
+
+impl Runtime {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Runtime::Python3 => "python3",
+            Runtime::Node => "node",
+            Runtime::Go => "go",
+            Runtime::Bash => "bash",
+            Runtime::Docker => "docker",
+            Runtime::Rust => "rust",
+            Runtime::JavaScript => "javascript",
+            Runtime::TypeScript => "typescript",
+            Runtime::TinyGo => "tinygo",
+            Runtime::Component => "component",
+        }
+    }
+
+    /// The runtime of a file, by the end of its name.
+    pub fn of_file(path: &ManifestPath) -> Option<Runtime> {
+        match path.as_path().extension()?.to_str()? {
+            "py" => Some(Runtime::Python3),
+            "js" | "mjs" => Some(Runtime::JavaScript),
+            "ts" => Some(Runtime::TypeScript),
+            "go" => Some(Runtime::Go),
+            "rs" => Some(Runtime::Rust),
+            "sh" | "bash" => Some(Runtime::Bash),
+            "wasm" => Some(Runtime::Component),
+            _ => None,
+        }
+    }
+}
+
+impl Implementation {
+    /// For a component that has no manifest.
+    pub(crate) fn of_component() -> Implementation {
+        Implementation {
+            kind: ImplementationType::Binary,
+            runtime: Some(Runtime::Component),
+            entrypoint: None,
+            backend: Backend::Wasm,
+            resources: Resources::default(),
+            build: Build::default(),
+            health_check: HealthCheck::None,
+        }
+    }
+
+    pub(crate) fn from_raw(raw: Located<RawImplementation>, problems: &mut Problems) -> Implementation {
+        let Located { value: raw, at } = raw;
+        let kind = raw.kind.map_or(ImplementationType::Script, ImplementationType::from);
+        let written = raw.runtime.map(Runtime::from);
+        if raw.entrypoint.is_none() && (kind == ImplementationType::Binary || written == Some(Runtime::Component)) {
+            problems.add(at, Rule::MissingEntrypoint { kind: kind.as_str() });
+        }
+        // A wrong entry point is reported once; a second message about its runtime would only distract.
+        let unwritten = raw.entrypoint.is_none();
+        let entrypoint = raw.entrypoint.and_then(|text| parse_entrypoint(kind, written, &text, problems));
+        let runtime = match written {
+            None if entrypoint.is_some() || unwritten => infer_runtime(kind, entrypoint.as_ref(), at, problems),
+            written => written,
+        };
+        let backend = raw.backend.map_or(Backend::Auto, Backend::from);
+        if let (Some(runtime @ Runtime::Docker), Backend::Wasm) = (runtime, backend) {
+            problems.add(at, Rule::BackendCannotRun { runtime: runtime.as_str(), backend: backend.as_str() });
+        }
+        Implementation {
+            kind,
+            runtime,
+            entrypoint,
+            backend,
+            resources: raw.resources.map(|raw| Resources::from_raw(&raw, problems)).unwrap_or_default(),
+            build: raw.build.map(|raw| Build::from_raw(raw, runtime, problems)).unwrap_or_default(),
+            health_check: raw.health_check.map(|raw| HealthCheck::from_raw(raw, problems)).unwrap_or_default(),
+        }
+    }
+}
+
+/// The file of a script or binary is read by the build, so it must lie in the tool's folder. What starts a container or an
+/// api is none of our files.
+fn parse_entrypoint(
+    kind: ImplementationType,
+    runtime: Option<Runtime>,
+    text: &Located<String>,
+    problems: &mut Problems,
+) -> Option<Entrypoint> {
+    let foreign = matches!(kind, ImplementationType::Container | ImplementationType::Api);
+    if foreign || runtime == Some(Runtime::Docker) {
+        return text_of("entrypoint", text, problems).map(Entrypoint::Foreign);
+    }
+    path_of("entrypoint", text, problems).map(Entrypoint::File)
+}
+
+fn infer_runtime(
+    kind: ImplementationType,
+    entrypoint: Option<&Entrypoint>,
+    at: Position,
+    problems: &mut Problems,
+) -> Option<Runtime> {
+    match (kind, entrypoint) {
+        (ImplementationType::Container, _) => Some(Runtime::Docker),
+        (ImplementationType::Binary, Some(Entrypoint::File(path))) => Runtime::of_file(path),
+        (ImplementationType::Script, Some(Entrypoint::File(path))) => {
+            let runtime = Runtime::of_file(path);
+            if runtime.is_none() {
+                problems.add(at, Rule::UnknownRuntime { entrypoint: shorten(path.as_str()) });
+            }
+            runtime
+        }
+        (ImplementationType::Script, None) => {
+            problems.add(at, Rule::MissingField { field: "runtime", inside: "`implementation`" });
+            None
+        }
+        (ImplementationType::Api, _)
+        | (ImplementationType::Script | ImplementationType::Binary, Some(Entrypoint::Foreign(_)))
+        | (ImplementationType::Binary, None) => None,
+    }
+}
+
+impl Resources {
+    fn from_raw(raw: &RawResources, problems: &mut Problems) -> Resources {
+        Resources {
+            memory_bytes: quantity_of("memory", raw.memory.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            cpu_millis: quantity_of("cpu", raw.cpu.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            timeout_ms: quantity_of("timeout", raw.timeout.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            disk_bytes: quantity_of("disk", raw.disk.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            fuel: quantity_of("fuel", raw.fuel.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            output_bytes: quantity_of("output", raw.output.as_ref().map(|l| (&l.value.0, l.at)), problems),
+        }
+    }
+}
+
+impl From<RawImplementationType> for ImplementationType {
+    fn from(raw: RawImplementationType) -> ImplementationType {
+        match raw {
+            RawImplementationType::Script => ImplementationType::Script,
+            RawImplementationType::Container => ImplementationType::Container,
+            RawImplementationType::Api => ImplementationType::Api,
+            RawImplementationType::Binary => ImplementationType::Binary,
+        }
+    }
+}
+
+impl From<RawRuntime> for Runtime {
+    fn from(raw: RawRuntime) -> Runtime {
+        match raw {
+            RawRuntime::Python3 | RawRuntime::Python => Runtime::Python3,
+            RawRuntime::Node | RawRuntime::Nodejs => Runtime::Node,
+            RawRuntime::Go => Runtime::Go,
+            RawRuntime::Bash | RawRuntime::Shell => Runtime::Bash,
+            RawRuntime::Docker => Runtime::Docker,
+            RawRuntime::Rust => Runtime::Rust,
+            RawRuntime::JavaScript => Runtime::JavaScript,
+            RawRuntime::TypeScript => Runtime::TypeScript,
+            RawRuntime::TinyGo => Runtime::TinyGo,
+            RawRuntime::Component => Runtime::Component,
+        }
+    }
+}
+
+impl From<RawBackend> for Backend {
+    fn from(raw: RawBackend) -> Backend {
+        match raw {
+            RawBackend::Auto => Backend::Auto,
+            RawBackend::Wasm => Backend::Wasm,
+            RawBackend::Docker => Backend::Docker,
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What a tool asks to touch.
+//!
+//! Nothing here is granted. The default asks for nothing, and only what was written and understood is asked for.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::error::Problems;
+use crate::located::Located;
+use crate::name::{HeaderName, QueryName, VariableName};
+use crate::network::{HostPattern, NetworkRule};
+use crate::path::{GuestPath, HostPath, InvalidPath};
+use crate::raw::{RawAccess, RawFilesystem, RawPermissions, RawSecret};
+use crate::rule::Rule;
+
+/// What a tool asks for. The default is nothing: no server, no folder, no variable, no secret, no state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Permissions {
+    pub network: Vec<NetworkRule>,
+    pub filesystem: Vec<FolderRequest>,
+    pub environment: Vec<VariableName>,
+    pub secrets: Vec<SecretRequest>,
+    /// A key-value store of its own that outlives a call.
+    pub state: bool,
+}
+
+/// A folder that a tool asks to open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct FolderRequest {
+    /// As written: relative to the manifest unless absolute.
+    pub host: HostPath,
+    pub guest: GuestPath,
+    pub access: Access,
+}
+
+/// What a tool may do in a folder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Access {
+    #[default]
+    Read,
+    Write,
+    ReadWrite,
+}
+
+/// A secret that a tool asks to use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SecretRequest {
+    pub name: VariableName,
+    #[serde(flatten)]
+    pub usage: SecretUse,
+}
+
+/// How a secret is used. Only `Exposed` lets the tool see the value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "as", rename_all = "lowercase")]
+pub enum SecretUse {
+    /// The host puts the value into a header of requests to these hosts.
+    Header { header: HeaderName, hosts: Vec<HostPattern> },
+    /// The host puts the value into the query of requests to these hosts.
+    Query { parameter: QueryName, hosts: Vec<HostPattern> },
+    /// The tool gets the value as a variable.
+    Exposed,
+}
+
+impl Permissions {
+    pub(super) fn from_raw(raw: RawPermissions, problems: &mut Problems) -> Permissions {
+        let mut permissions = Permissions { state: raw.state.unwrap_or(false), ..Permissions::default() };
+        for rule in raw.network.unwrap_or_default() {
+            let parsed = rule.value.parse().map_err(|error| Rule::Network { field: "network", error });
+            permissions.network.extend(problems.check(rule.at, parsed));
+        }
+        let mut guests = BTreeSet::new();
+        for folder in raw.filesystem.unwrap_or_default() {
+            let at = folder.at;
+            let Some(folder) = FolderRequest::from_raw(folder, problems) else { continue };
+            if !guests.insert(folder.guest.clone()) {
+                problems.add(at, Rule::DuplicateGuestPath { guest: folder.guest.to_string() });
+            }
+            permissions.filesystem.push(folder);
+        }
+        for name in raw.environment.unwrap_or_default() {
+            permissions.environment.extend(problems.check(name.at, VariableName::new(name.value).map_err(Rule::Name)));
+        }
+        for secret in raw.secrets.unwrap_or_default() {
+            permissions.secrets.extend(SecretRequest::from_raw(secret, problems));
+        }
+        permissions
+    }
+}
+
+impl FolderRequest {
+    fn from_raw(raw: Located<RawFilesystem>, problems: &mut Problems) -> Option<FolderRequest> {
+        const INSIDE: &str = "an entry of `permissions.filesystem`";
+        let Located { value: raw, at } = raw;
+        if raw.host.is_none() {
+            problems.add(at, Rule::MissingField { field: "host", inside: INSIDE });
+        }
+        if raw.guest.is_none() {
+            problems.add(at, Rule::MissingField { field: "guest", inside: INSIDE });
+        }
+        let path = |field| move |error: InvalidPath| Rule::Path { field, error };
+        let host = raw.host.and_then(|text| problems.check(text.at, HostPath::new(&text.value).map_err(path("host"))));
+        let guest =
+            raw.guest.and_then(|text| problems.check(text.at, GuestPath::new(&text.value).map_err(path("guest"))));
+        let access = match raw.access {
+            None | Some(RawAccess::Read) => Access::Read,
+            Some(RawAccess::Write) => Access::Write,
+            Some(RawAccess::ReadWrite) => Access::ReadWrite,
+        };
+        Some(FolderRequest { host: host?, guest: guest?, access })
+    }
+}
+
+impl SecretRequest {
+    fn from_raw(raw: Located<RawSecret>, problems: &mut Problems) -> Option<SecretRequest> {
+        let Located { value: raw, at } = raw;
+        if raw.name.is_none() {
+            problems.add(at, Rule::MissingField { field: "name", inside: "an entry of `permissions.secrets`" });
+        }
+        let name = raw.name.and_then(|text| problems.check(text.at, VariableName::new(text.value).map_err(Rule::Name)));
+        let exposed = raw.expose.unwrap_or(false);
+        let hosts_written = raw.hosts.as_ref().is_some_and(|hosts| !hosts.is_empty());
+        let hosts = parse_hosts(raw.hosts.unwrap_or_default(), problems);
+        let usage = match (raw.header, raw.query, exposed) {
+            (Some(_), Some(query), _) => Err((query.at, Rule::SecretTwice { first: "header", second: "query" })),
+            (Some(header), None, true) => Err((header.at, Rule::SecretTwice { first: "header", second: "expose" })),
+            (None, Some(query), true) => Err((query.at, Rule::SecretTwice { first: "query", second: "expose" })),
+            (None, None, false) => Err((at, Rule::SecretUnused)),
+            (None, None, true) if hosts_written => Err((at, Rule::SecretHostsUnused { key: "hosts" })),
+            (None, None, true) => Ok(SecretUse::Exposed),
+            (Some(_), None, false) if !hosts_written => Err((at, Rule::SecretWithoutHosts { field: "header" })),
+            (None, Some(_), false) if !hosts_written => Err((at, Rule::SecretWithoutHosts { field: "query" })),
+            (Some(header), None, false) => HeaderName::new(header.value)
+                .map(|header| SecretUse::Header { header, hosts })
+                .map_err(|error| (header.at, Rule::Name(error))),
+            (None, Some(query), false) => QueryName::new(query.value)
+                .map(|parameter| SecretUse::Query { parameter, hosts })
+                .map_err(|error| (query.at, Rule::Name(error))),
+        };
+        match usage {
+            Ok(usage) => Some(SecretRequest { name: name?, usage }),
+            Err((at, rule)) => {
+                problems.add(at, rule);
+                None
+            }
+        }
+    }
+}
+
+/// A secret for every host is a secret for none: the tool could send it to itself.
+fn parse_hosts(raw: Vec<Located<String>>, problems: &mut Problems) -> Vec<HostPattern> {
+    let mut hosts = Vec::new();
+    for host in raw {
+        match host.value.parse() {
+            Ok(HostPattern::Any) => problems.add(host.at, Rule::SecretForEveryHost),
+            Ok(pattern) => hosts.push(pattern),
+            Err(error) => problems.add(host.at, Rule::Network { field: "hosts", error }),
+        }
+    }
+    hosts
+}

@@ -1,0 +1,268 @@
+//! What runs a tool. Nothing above this module knows which backend ran.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cortex_build::{BackendKind, BuildError, Progress, StoredComponent, Workshop, sha256};
+use cortex_sandbox::{
+    CacheError, Call, CompiledCache, Component, Contract, Ending, Failure, Function, Grants, Limits, Outcome, Sandbox,
+    SandboxError,
+};
+use serde_json::Value;
+
+use crate::registry::{Tool, ToolSource};
+use crate::standard::StandardTool;
+
+/// Makes tools ready to run.
+pub(crate) trait Backend: Send + Sync {
+    /// Which backend this is.
+    fn kind(&self) -> BackendKind;
+
+    /// Builds and loads a tool, as far as that is not done. Blocks, from under a millisecond to minutes.
+    fn load(
+        &self,
+        tool: &Tool,
+        function: Option<&str>,
+        progress: &dyn Progress,
+    ) -> Result<Arc<dyn Runnable>, LoadFailure>;
+}
+
+/// A tool that is ready to run.
+#[async_trait]
+pub(crate) trait Runnable: Send + Sync {
+    /// How the tool sees a call.
+    fn contract(&self) -> Contract;
+
+    /// The digest of what runs.
+    fn digest(&self) -> &str;
+
+    /// What a tool without a manifest takes, as JSON Schema.
+    fn input_schema(&self) -> Option<&Value>;
+
+    /// Whether nothing had to be built or compiled.
+    fn was_cached(&self) -> bool;
+
+    /// Calls the tool. Every end is an outcome.
+    async fn call(&self, name: &str, input: &Value, limits: &Limits, grants: &Grants) -> Outcome;
+}
+
+/// Why a tool could not be made ready: an ending for every call of it.
+#[derive(Clone, Debug)]
+pub(crate) struct LoadFailure {
+    pub(crate) ending: Ending,
+    pub(crate) failure: Failure,
+}
+
+/// Runs components in this process.
+#[derive(Debug)]
+pub(crate) struct SandboxBackend {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) cache: CompiledCache,
+    pub(crate) workshop: Workshop,
+}
+
+struct RunnableComponent {
+    sandbox: Sandbox,
+    component: Component,
+    function: Option<Function>,
+    digest: String,
+    cached: bool,
+}
+
+impl SandboxBackend {
+    /// Builds a tool and compiles it for this machine. `force` builds what is there already.
+    pub(crate) fn prepare(&self, tool: &Tool, force: bool, progress: &dyn Progress) -> Result<Prepared, LoadFailure> {
+        let (source, nothing_built) = self.component(tool, force, progress)?;
+        let (component, nothing_compiled) = self.compile(&source, progress)?;
+        Ok(Prepared {
+            digest: source.digest().to_owned(),
+            contract: component.contract(),
+            functions: component.functions().to_vec(),
+            built: !nothing_built,
+            compiled: !nothing_compiled,
+        })
+    }
+
+    fn compile(&self, source: &ComponentSource, progress: &dyn Progress) -> Result<(Component, bool), LoadFailure> {
+        let read = || {
+            progress.step("compiling for this machine");
+            source.read()
+        };
+        Ok(self.cache.load(&self.sandbox, source.digest(), read)?)
+    }
+
+    /// The component of a tool: of the standard tools, of a file, or built. Also says whether nothing was built.
+    fn component(
+        &self,
+        tool: &Tool,
+        force: bool,
+        progress: &dyn Progress,
+    ) -> Result<(ComponentSource, bool), BuildError> {
+        match &tool.source {
+            ToolSource::Standard => {
+                let standard = StandardTool::find(tool.spec.name.as_str());
+                let found = standard.and_then(|standard| Some((standard, standard.lock()?)));
+                let (standard, lock) = found.ok_or_else(|| BuildError::Layout {
+                    tool: tool.spec.name.to_string(),
+                    problem: "this program was built without its component".into(),
+                    hint: "run `cargo xtask artefacts` and build again".into(),
+                })?;
+                Ok((ComponentSource::Standard { digest: lock.component, bytes: standard.component }, true))
+            }
+            ToolSource::Component(path) => {
+                let digest = sha256(&fs_err::read(path)?);
+                let stored = StoredComponent { digest, path: path.clone(), toolchain: "none".into() };
+                Ok((ComponentSource::Stored(stored), true))
+            }
+            ToolSource::Folder { root, manifest } => {
+                let built = self.workshop.build(&tool.spec, root, manifest, force, progress)?;
+                let nothing_built = built.origin != cortex_build::Origin::Built;
+                Ok((ComponentSource::Stored(built.component), nothing_built))
+            }
+        }
+    }
+}
+
+/// What is known of a tool that was made ready.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The component's digest.
+    pub digest: String,
+    /// How the component sees a call.
+    pub contract: Contract,
+    /// The functions of a component that is no tool by itself.
+    pub functions: Vec<Function>,
+    /// Whether its source was built now.
+    pub built: bool,
+    /// Whether it was compiled for this machine now.
+    pub compiled: bool,
+}
+
+/// A component whose digest is known before its bytes are read.
+#[derive(Debug)]
+enum ComponentSource {
+    Standard { digest: String, bytes: &'static [u8] },
+    Stored(StoredComponent),
+}
+
+impl ComponentSource {
+    fn digest(&self) -> &str {
+        match self {
+            Self::Standard { digest, .. } => digest,
+            Self::Stored(stored) => &stored.digest,
+        }
+    }
+
+    fn read(&self) -> std::io::Result<Vec<u8>> {
+        match self {
+            Self::Standard { bytes, .. } => Ok(bytes.to_vec()),
+            Self::Stored(stored) => stored.read().map_err(std::io::Error::other),
+        }
+    }
+}
+
+impl Backend for SandboxBackend {
+    fn kind(&self) -> BackendKind {
+        BackendKind::Wasm
+    }
+
+    fn load(
+        &self,
+        tool: &Tool,
+        function: Option<&str>,
+        progress: &dyn Progress,
+    ) -> Result<Arc<dyn Runnable>, LoadFailure> {
+        let (source, nothing_built) = self.component(tool, false, progress)?;
+        let (component, nothing_compiled) = self.compile(&source, progress)?;
+        let function = choose_function(&component, function)?;
+        let cached = nothing_built && nothing_compiled;
+        let digest = source.digest().to_owned();
+        Ok(Arc::new(RunnableComponent { sandbox: self.sandbox.clone(), component, function, digest, cached }))
+    }
+}
+
+/// The function to call, for a component that has several.
+fn choose_function(component: &Component, wanted: Option<&str>) -> Result<Option<Function>, LoadFailure> {
+    let fail = |message: String, hint: String| LoadFailure {
+        ending: Ending::InvalidInput,
+        failure: Failure::new("unknown_function", message).with_hint(hint),
+    };
+    if component.contract() != Contract::Functions {
+        return match wanted {
+            None => Ok(None),
+            Some(name) => Err(fail(
+                format!("the component answers calls as a whole, it has no function `{name}`"),
+                "leave out what follows the `#`".into(),
+            )),
+        };
+    }
+    let names: Vec<String> = component.functions().iter().map(|function| format!("`{}`", function.name)).collect();
+    let hint = format!("append `#` and one of its functions: {}", names.join(", "));
+    match (component.function(wanted), wanted) {
+        (Some(Function { name, unsupported: Some(why), .. }), _) => {
+            Err(fail(format!("the function `{name}` cannot be called: {why}"), hint))
+        }
+        (Some(function), _) => Ok(Some(function.clone())),
+        (None, Some(name)) => Err(fail(format!("the component has no function `{name}`"), hint)),
+        (None, None) => Err(fail("the component has several functions".into(), hint)),
+    }
+}
+
+#[async_trait]
+impl Runnable for RunnableComponent {
+    fn contract(&self) -> Contract {
+        self.component.contract()
+    }
+
+    fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    fn input_schema(&self) -> Option<&Value> {
+        self.function.as_ref().map(|function| &function.input_schema)
+    }
+
+    fn was_cached(&self) -> bool {
+        self.cached
+    }
+
+    async fn call(&self, name: &str, input: &Value, limits: &Limits, grants: &Grants) -> Outcome {
+        let call = Call { name, function: self.function.as_ref(), input, limits, grants };
+        self.sandbox.invoke(&self.component, call).await
+    }
+}
+
+impl From<BuildError> for LoadFailure {
+    fn from(error: BuildError) -> Self {
+        let mut failure = failure(Ending::BuildFailed, &error, error.hint());
+        if let Some(stderr) = error.stderr() {
+            failure.details = Some(serde_json::json!({ "stderr": stderr }));
+        }
+        Self { ending: Ending::BuildFailed, failure }
+    }
+}
+
+impl From<CacheError> for LoadFailure {
+    fn from(error: CacheError) -> Self {
+        let (ending, hint) = match &error {
+            CacheError::Sandbox(error @ SandboxError::Denied { .. }) => (Ending::Denied, error.hint()),
+            CacheError::Sandbox(error) => (Ending::BuildFailed, error.hint()),
+            CacheError::Io { .. } => (Ending::BuildFailed, None),
+        };
+        Self { ending, failure: failure(ending, &error, hint) }
+    }
+}
+
+/// An error with its causes, each said once.
+fn failure(ending: Ending, error: &dyn std::error::Error, hint: Option<String>) -> Failure {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !message.contains(&cause_text) {
+            message = format!("{message}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    Failure { hint, ..Failure::new(ending.as_str(), message) }
+}

@@ -1,0 +1,38 @@
+//! The library people embed: tools by name, the one way to call them, and a record of every call.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use cortex_runtime::{CallOptions, Runtime, Settings};
+//!
+//! let runtime = Runtime::new(Settings::new("/var/lib/cortex"))?;
+//! let input = serde_json::json!({"expression": "6 * 7"});
+//! let execution = runtime.call("calculator", input, CallOptions::default()).await?;
+//! println!("{:?}", execution.result);
+//! # Ok(()) }
+//! ```
+//!
+//! Nothing here reads the process environment; the caller says where things are in [`Settings`].
+
+mod backend;
+mod check;
+mod error;
+mod execution;
+mod load;
+mod recorder;
+mod reference;
+mod registry;
+mod runtime;
+mod standard;
+
+pub use backend::Prepared;
+pub use check::{Check, CheckReport};
+pub use cortex_build::{BackendKind, BuildError, Plan, Progress, Silent};
+pub use cortex_manifest::{InputSchema, ManifestError, ToolSpec};
+pub use cortex_sandbox::{
+    Allocation, CacheUsage, Captured, Contract, ENGINE_VERSION, Ending, Failure, Function, LimitError, Limits, Overrides, Usage,
+};
+pub use error::RuntimeError;
+pub use execution::{Execution, Status};
+pub use reference::ToolReference;
+pub use registry::{Listed, Tool, ToolSource};
+pub use runtime::{CallOptions, Runtime, Settings};

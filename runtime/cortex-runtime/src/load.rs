@@ -1,0 +1,151 @@
+//! Tools that are ready to run, kept in a bounded cache and looked at again when their files may have changed.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use cortex_build::{Progress, stamp};
+use cortex_manifest::InputSchema;
+use cortex_sandbox::{Grants, Overrides};
+use lru::LruCache;
+
+use crate::backend::{Backend, LoadFailure, Runnable};
+use crate::error::RuntimeError;
+use crate::reference::ToolReference;
+use crate::registry::{Registry, Tool, ToolSource};
+
+/// How many tools are kept ready. A Rust tool takes under 1 MB of memory, a Python tool 50 MB of mapped code, most of it
+/// shared with the page cache.
+const READY: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
+
+/// How often a ready tool's files are looked at. Between two looks a call costs no system call for it; an edit is seen
+/// before a person has left the editor.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+
+/// A tool that is ready to run.
+pub(crate) struct Ready {
+    pub(crate) tool: Tool,
+    pub(crate) schema: InputSchema,
+    pub(crate) asks: Overrides,
+    pub(crate) grants: Grants,
+    pub(crate) runnable: Arc<dyn Runnable>,
+    stamp: u64,
+    looked_ms: AtomicU64,
+}
+
+/// The ready tools, by the reference that they were called by.
+pub(crate) struct ReadyTools {
+    ready: Mutex<LruCache<String, Arc<Ready>>>,
+    loading: Mutex<HashMap<String, Arc<Mutex<()>>>>,
+    epoch: Instant,
+}
+
+impl ReadyTools {
+    pub(crate) fn new() -> Self {
+        Self { ready: Mutex::new(LruCache::new(READY)), loading: Mutex::default(), epoch: Instant::now() }
+    }
+
+    /// The tool, if it is ready and was looked at lately. Does no I/O.
+    pub(crate) fn get(&self, reference: &str) -> Option<Arc<Ready>> {
+        let ready = Arc::clone(self.ready.lock().unwrap_or_else(PoisonError::into_inner).get(reference)?);
+        let standard = ready.tool.source == ToolSource::Standard;
+        (standard || self.now_ms() < ready.looked_ms.load(Ordering::Relaxed) + millis(LOOK_INTERVAL)).then_some(ready)
+    }
+
+    /// Makes a tool ready. A hundred concurrent first calls load once. Says whether it was ready before. Blocks.
+    pub(crate) fn load(
+        &self,
+        registry: &Registry,
+        backend: &dyn Backend,
+        reference: &str,
+        progress: &dyn Progress,
+    ) -> Result<Result<(Arc<Ready>, bool), LoadFailure>, RuntimeError> {
+        let flight = {
+            let mut loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(loading.entry(reference.to_owned()).or_default())
+        };
+        let loaded = {
+            let _only_one = flight.lock().unwrap_or_else(PoisonError::into_inner);
+            self.load_alone(registry, backend, reference, progress)
+        };
+        self.loading.lock().unwrap_or_else(PoisonError::into_inner).remove(reference);
+        loaded
+    }
+
+    fn load_alone(
+        &self,
+        registry: &Registry,
+        backend: &dyn Backend,
+        reference: &str,
+        progress: &dyn Progress,
+    ) -> Result<Result<(Arc<Ready>, bool), LoadFailure>, RuntimeError> {
+        let parsed = ToolReference::from(reference);
+        let known = self.ready.lock().unwrap_or_else(PoisonError::into_inner).get(reference).map(Arc::clone);
+        if let Some(ready) = known
+            && stamp_of(&ready.tool.source).is_some_and(|stamp| stamp == ready.stamp)
+        {
+            ready.looked_ms.store(self.now_ms(), Ordering::Relaxed);
+            return Ok(Ok((ready, true)));
+        }
+        let tool = registry.find(&parsed)?;
+        // Taken before the build: a file that changes meanwhile is seen at the next look.
+        let stamp = stamp_of(&tool.source).unwrap_or_default();
+        let runnable = match backend.load(&tool, parsed.function.as_deref(), progress) {
+            Ok(runnable) => runnable,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let derived = runnable.input_schema().filter(|_| tool.spec.parameters().is_empty());
+        let schema = derived.and_then(|schema| InputSchema::from_json_schema(schema.clone()).ok());
+        let ready = Arc::new(Ready {
+            schema: schema.unwrap_or_else(|| tool.spec.input_schema().clone()),
+            asks: asks(&tool),
+            grants: grants(&tool),
+            runnable,
+            stamp,
+            looked_ms: AtomicU64::new(self.now_ms()),
+            tool,
+        });
+        let cached = ready.runnable.was_cached();
+        let mut tools = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        tools.put(reference.to_owned(), Arc::clone(&ready));
+        Ok(Ok((ready, cached)))
+    }
+
+    fn now_ms(&self) -> u64 {
+        millis(self.epoch.elapsed())
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Names, sizes and times of a tool's files; equal as long as nothing changed.
+fn stamp_of(source: &ToolSource) -> Option<u64> {
+    let path: &Path = match source {
+        ToolSource::Standard => return Some(0),
+        ToolSource::Component(path) => path,
+        ToolSource::Folder { root, .. } => root,
+    };
+    stamp(path).ok()
+}
+
+/// The limits that a manifest asks for.
+pub(crate) fn asks(tool: &Tool) -> Overrides {
+    let resources = &tool.spec.implementation.resources;
+    Overrides {
+        fuel: resources.fuel.map(|fuel| fuel.units()),
+        timeout: resources.timeout_ms.map(|timeout| timeout.duration()),
+        memory_bytes: resources.memory_bytes.map(|memory| memory.bytes()),
+        output_bytes: resources.output_bytes.map(|output| usize::try_from(output.bytes()).unwrap_or(usize::MAX)),
+    }
+}
+
+/// What a tool gets. Variables that its own manifest sets are the author's, not the host's; nothing else is granted.
+fn grants(tool: &Tool) -> Grants {
+    let variables = &tool.spec.environment.variables;
+    Grants { environment: variables.iter().map(|(name, value)| (name.to_string(), value.clone())).collect() }
+}

@@ -1,0 +1,249 @@
+//! The one way to call a tool: validate, load, invoke, record.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use cortex_build::{Plan, Progress, Silent, Workshop, plan};
+use cortex_manifest::InputSchema;
+use cortex_sandbox::{
+    Allocation, CacheUsage, CompiledCache, DEFAULT_CACHE_BYTES, Ending, Failure, LimitError, LimitSource,
+    Limits, Outcome, Overrides, Sandbox,
+};
+use serde_json::Value;
+
+use crate::backend::{Backend, LoadFailure, Prepared, SandboxBackend};
+use crate::error::RuntimeError;
+use crate::execution::{Begun, Execution};
+use crate::load::{Ready, ReadyTools};
+use crate::recorder::Recorder;
+use crate::reference::ToolReference;
+use crate::registry::{Listed, Registry, Tool};
+
+/// Where things are and what is allowed. The runtime looks nowhere else.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The folder for components, compiled code, toolchains and the record of executions.
+    pub home: PathBuf,
+    /// Folders with tools, in the order in which a name is looked up. The standard tools come last.
+    pub manifests: Vec<PathBuf>,
+    /// For one call or for many.
+    pub allocation: Allocation,
+    /// The most that a manifest may ask for.
+    pub ceiling: Limits,
+    /// How much compiled code is kept on disk.
+    pub cache_bytes: u64,
+    /// Never fetch anything.
+    pub offline: bool,
+}
+
+impl Settings {
+    /// For a process that makes many calls, with the standard tools only.
+    pub fn new(home: impl Into<PathBuf>) -> Self {
+        Self {
+            home: home.into(),
+            manifests: Vec::new(),
+            allocation: Allocation::Pooled { calls: 1000 },
+            ceiling: Limits::CEILING,
+            cache_bytes: DEFAULT_CACHE_BYTES,
+            offline: false,
+        }
+    }
+}
+
+/// What a caller may say about one call.
+#[derive(Clone, Default)]
+pub struct CallOptions {
+    /// Limits below the tool's own.
+    pub limits: Overrides,
+    /// Hears what a first call builds.
+    pub progress: Option<Arc<dyn Progress>>,
+}
+
+impl std::fmt::Debug for CallOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CallOptions").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+/// Tools by name, and a record of every call. Cheap to clone; make one for a process.
+#[derive(Clone)]
+pub struct Runtime(Arc<Inner>);
+
+struct Inner {
+    registry: Registry,
+    backend: SandboxBackend,
+    ready: ReadyTools,
+    recorder: Recorder,
+    ceiling: Limits,
+    identity: AtomicU64,
+}
+
+impl std::fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runtime").field("registry", &self.0.registry).finish_non_exhaustive()
+    }
+}
+
+impl Runtime {
+    /// Starts the engine and the recorder. Creates `home`, readable by its owner alone.
+    pub fn new(settings: Settings) -> Result<Self, RuntimeError> {
+        create_home(&settings.home)?;
+        let sandbox = Sandbox::new(settings.allocation)?;
+        let cache = CompiledCache::new(&sandbox, settings.home.join("compiled"), settings.cache_bytes);
+        let workshop = Workshop::new(&settings.home, settings.offline);
+        let recorder = Recorder::start(settings.home.join("executions.db"))?;
+        let mut seed = [0; 8];
+        getrandom::fill(&mut seed).map_err(|error| RuntimeError::Io(std::io::Error::other(error)))?;
+        Ok(Self(Arc::new(Inner {
+            registry: Registry::new(settings.manifests),
+            backend: SandboxBackend { sandbox, cache, workshop },
+            ready: ReadyTools::new(),
+            recorder,
+            ceiling: settings.ceiling,
+            identity: AtomicU64::new(u64::from_le_bytes(seed)),
+        })))
+    }
+
+    /// Calls a tool by name or path. `input` is a JSON object of its parameters. Every end of a call that found a tool
+    /// is an [`Execution`], and is recorded.
+    ///
+    /// Must run on a tokio runtime with its timer enabled. Dropping the future stops the guest.
+    pub async fn call(
+        &self,
+        tool: &str,
+        mut input: Value,
+        options: CallOptions,
+    ) -> Result<Arc<Execution>, RuntimeError> {
+        let mut begun = Begun {
+            tool: tool.to_owned(),
+            started_at: SystemTime::now(),
+            backend: self.0.backend.kind(),
+            contract: None,
+            component: None,
+            cached: false,
+        };
+        let outcome = match self.ready(tool, options.progress.clone()).await? {
+            Ok((ready, cached)) => {
+                begun.contract = Some(ready.runnable.contract());
+                begun.component = Some(ready.runnable.digest().to_owned());
+                begun.cached = cached;
+                self.0.invoke(&ready, &mut input, &options.limits).await
+            }
+            Err(failed) => Outcome::failed(failed.ending, failed.failure),
+        };
+        let execution = Arc::new(begun.end(self.0.next_id(), outcome));
+        self.0.recorder.record(&execution);
+        Ok(execution)
+    }
+
+    async fn ready(
+        &self,
+        tool: &str,
+        progress: Option<Arc<dyn Progress>>,
+    ) -> Result<Result<(Arc<Ready>, bool), LoadFailure>, RuntimeError> {
+        if let Some(ready) = self.0.ready.get(tool) {
+            return Ok(Ok((ready, true)));
+        }
+        let (inner, tool) = (Arc::clone(&self.0), tool.to_owned());
+        let load = move || {
+            let progress: &dyn Progress = progress.as_deref().unwrap_or(&Silent);
+            inner.ready.load(&inner.registry, &inner.backend, &tool, progress)
+        };
+        // Building and compiling block; other calls go on meanwhile.
+        tokio::task::spawn_blocking(load).await.map_err(|error| RuntimeError::Io(std::io::Error::other(error)))?
+    }
+
+    /// Finds a tool and reads its manifest, without building anything.
+    pub fn tool(&self, tool: &str) -> Result<Tool, RuntimeError> {
+        self.0.registry.find(&ToolReference::from(tool))
+    }
+
+    /// What a tool takes. A component without a manifest is loaded to find out.
+    pub async fn input_schema(
+        &self,
+        tool: &str,
+        progress: Option<Arc<dyn Progress>>,
+    ) -> Result<InputSchema, RuntimeError> {
+        let (ready, _) = self.ready(tool, progress).await??;
+        Ok(ready.schema.clone())
+    }
+
+    /// Every tool there is, sorted by name, with the manifests that are not valid.
+    pub fn tools(&self) -> Result<Vec<Listed>, RuntimeError> {
+        self.0.registry.list()
+    }
+
+    /// Which backend and builder a tool would get, and why.
+    pub fn plan(&self, tool: &str) -> Result<Plan, RuntimeError> {
+        Ok(plan(&self.tool(tool)?.spec))
+    }
+
+    /// The limits that a tool's calls have.
+    pub fn limits(&self, tool: &Tool) -> Result<Limits, LimitError> {
+        Limits::resolve(&self.0.ceiling, &crate::load::asks(tool), &Overrides::default())
+    }
+
+    /// Builds a tool and compiles it for this machine. `force` builds what is there already. Blocks.
+    pub fn build(&self, tool: &str, force: bool, progress: &dyn Progress) -> Result<Prepared, RuntimeError> {
+        let found = self.tool(tool)?;
+        Ok(self.0.backend.prepare(&found, force, progress)?)
+    }
+
+    /// Waits until every execution is written, if this is the last clone, and says whether recording failed.
+    pub fn close(self) -> Result<(), RuntimeError> {
+        Arc::into_inner(self.0).map_or(Ok(()), |mut inner| inner.recorder.close())
+    }
+
+    /// What the cache of compiled code holds.
+    pub fn cache_usage(&self) -> Result<CacheUsage, RuntimeError> {
+        Ok(self.0.backend.cache.usage()?)
+    }
+
+    /// Drops compiled code, the longest unused first, until at most `keep_bytes` are left. Returns the bytes freed.
+    pub fn prune_cache(&self, keep_bytes: u64) -> Result<u64, RuntimeError> {
+        Ok(self.0.backend.cache.prune(keep_bytes)?)
+    }
+}
+
+impl Inner {
+    async fn invoke(&self, ready: &Ready, input: &mut Value, overrides: &Overrides) -> Outcome {
+        if let Err(invalid) = ready.schema.apply(input) {
+            let mut failure = Failure::new(Ending::InvalidInput.as_str(), invalid.to_string());
+            failure.hint = invalid.hint().map(ToOwned::to_owned);
+            failure.details = serde_json::to_value(invalid.violations()).ok();
+            return Outcome::failed(Ending::InvalidInput, failure);
+        }
+        let limits = match Limits::resolve(&self.ceiling, &ready.asks, overrides) {
+            Ok(limits) => limits,
+            Err(error) => return refused(&error),
+        };
+        ready.runnable.call(ready.tool.spec.name.as_str(), input, &limits, &ready.grants).await
+    }
+
+    /// `exec_` and 64 bits that differ within this process and, but for chance, between processes: a counter from a
+    /// random start, through the finaliser of SplitMix64 so that neighbours look unrelated.
+    fn next_id(&self) -> String {
+        let mut z = self.identity.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        format!("exec_{:016x}", z ^ (z >> 31))
+    }
+}
+
+fn refused(error: &LimitError) -> Outcome {
+    let ending = match error.asker() {
+        LimitSource::Manifest => Ending::Denied,
+        LimitSource::Call => Ending::InvalidInput,
+    };
+    Outcome::failed(ending, Failure::new(ending.as_str(), error.to_string()).with_hint(error.hint()))
+}
+
+fn create_home(home: &std::path::Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(home)
+}

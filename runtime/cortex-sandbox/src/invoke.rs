@@ -1,0 +1,342 @@
+//! One call: a fresh store and instance, the call under its limits, and the outcome classified by type.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+use wasmtime::component::Val;
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap, WasmBacktrace};
+use wasmtime_wasi::I32Exit;
+
+use crate::bindings::exports::cortex::tool::handler::ToolError;
+use crate::component::{Component, Contract, Entry, Function};
+use crate::ending::{Captured, Ending, Failure, Outcome, Usage};
+use crate::engine::Sandbox;
+use crate::guest::{Grants, Guest};
+use crate::json;
+use crate::limits::{DeadlineExceeded, Limits, MemoryExceeded};
+use crate::output::OutputExceeded;
+
+/// One call of a component.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// The tool's name: what a command sees as its own.
+    pub name: &'a str,
+    /// Which function to call, for a component with the `functions` contract.
+    pub function: Option<&'a Function>,
+    /// A JSON object, already valid under the tool's schema.
+    pub input: &'a Value,
+    /// What the call may use.
+    pub limits: &'a Limits,
+    /// What the call may reach.
+    pub grants: &'a Grants,
+}
+
+/// What came back from the guest, before it is known whether it is any good.
+enum Returned {
+    Json(String),
+    ToolError(ToolError),
+    /// The exit code of a command; its result is on standard output.
+    Exit(i32),
+    Value(Value),
+    ErrorValue(Value),
+    BadArguments(json::ConversionError),
+}
+
+/// The longest error message that is kept from a guest. Agents read it; the rest is in the logs.
+const MESSAGE_BYTES: usize = 4096;
+
+impl Sandbox {
+    /// Calls a component in a fresh instance. Every end of a call, good or bad, is an [`Outcome`].
+    ///
+    /// Must run on a tokio runtime with its timer enabled. Dropping the future stops the guest at its next epoch tick.
+    pub async fn invoke(&self, component: &Component, call: Call<'_>) -> Outcome {
+        let started = Instant::now();
+        let text = call.input.to_string();
+        if text.len() > call.limits.input_bytes {
+            return too_large_input(text.len(), call.limits);
+        }
+        let guest = match component.contract() {
+            Contract::Command => Guest::command(call.limits, call.grants, call.name, &text),
+            Contract::Tool | Contract::Functions => Guest::reactor(call.limits, call.grants),
+        };
+        let mut store = Store::new(&self.engine, guest);
+        let mut instantiated = started;
+        let ran = match call.limits.apply(&mut store, started) {
+            Ok(()) => {
+                let run = run(component, &mut store, &call, &text, &mut instantiated);
+                // Epochs stop a guest that computes; this stops one that waits in the host.
+                match tokio::time::timeout_at((started + call.limits.timeout).into(), run).await {
+                    Ok(ran) => ran,
+                    Err(_) => Err(DeadlineExceeded { timeout: call.limits.timeout }.into()),
+                }
+            }
+            Err(error) => Err(error),
+        };
+        finish(&store, &call, ran, started, instantiated)
+    }
+}
+
+async fn run(
+    component: &Component,
+    store: &mut Store<Guest>,
+    call: &Call<'_>,
+    input: &str,
+    instantiated: &mut Instant,
+) -> wasmtime::Result<Returned> {
+    match &component.entry {
+        Entry::Tool(tool) => {
+            let tool = tool.instantiate_async(&mut *store).await?;
+            *instantiated = Instant::now();
+            let answer = tool.cortex_tool_handler().call_invoke(&mut *store, input).await?;
+            Ok(match answer {
+                Ok(json) => Returned::Json(json),
+                Err(error) => Returned::ToolError(error),
+            })
+        }
+        Entry::Command(command) => {
+            let command = command.instantiate_async(&mut *store).await?;
+            *instantiated = Instant::now();
+            match command.wasi_cli_run().call_run(&mut *store).await {
+                Ok(Ok(())) => Ok(Returned::Exit(0)),
+                Ok(Err(())) => Ok(Returned::Exit(1)),
+                Err(error) => match error.downcast_ref::<I32Exit>() {
+                    Some(exit) => Ok(Returned::Exit(exit.0)),
+                    None => Err(error),
+                },
+            }
+        }
+        Entry::Functions(pre) => {
+            let Some(function) = call.function else { return Ok(no_function()) };
+            let arguments = match json::to_arguments(&function.ty, call.input) {
+                Ok(arguments) => arguments,
+                Err(error) => return Ok(Returned::BadArguments(error)),
+            };
+            let instance = pre.instantiate_async(&mut *store).await?;
+            *instantiated = Instant::now();
+            let Some(callee) = instance.get_func(&mut *store, function.index) else { return Ok(no_function()) };
+            let mut results = vec![Val::Bool(false); function.ty.results().len()];
+            callee.call_async(&mut *store, &arguments, &mut results).await?;
+            Ok(returned_values(function, &results))
+        }
+    }
+}
+
+/// The runtime resolves the function before it calls; this is what a caller of the library sees that did not.
+fn no_function() -> Returned {
+    let error = json::ConversionError {
+        pointer: String::new(),
+        expected: "the name of one of the component's functions".into(),
+        got: "none".into(),
+    };
+    Returned::BadArguments(error)
+}
+
+/// The error of an outermost `result` ends the call as a tool error, as it does in the `tool` contract.
+fn returned_values(function: &Function, results: &[Val]) -> Returned {
+    use wasmtime::component::Type;
+    match (function.ty.results().next(), results.first()) {
+        (Some(Type::Result(result)), Some(Val::Result(value))) => {
+            let convert = |ty: Option<Type>, value: &Option<Box<Val>>| match (ty, value) {
+                (Some(ty), Some(value)) => json::from_val(&ty, value),
+                _ => Value::Null,
+            };
+            match value {
+                Ok(value) => Returned::Value(convert(result.ok(), value)),
+                Err(value) => Returned::ErrorValue(convert(result.err(), value)),
+            }
+        }
+        (Some(ty), Some(value)) => Returned::Value(json::from_val(&ty, value)),
+        _ => Returned::Value(Value::Null),
+    }
+}
+
+fn finish(
+    store: &Store<Guest>,
+    call: &Call<'_>,
+    ran: wasmtime::Result<Returned>,
+    started: Instant,
+    instantiated: Instant,
+) -> Outcome {
+    let guest = store.data();
+    let usage = Usage {
+        fuel: call.limits.fuel.saturating_sub(store.get_fuel().unwrap_or_default()),
+        memory_peak_bytes: guest.limiter.used_bytes(),
+        wall_us: micros(started.elapsed()),
+        instantiate_us: micros(instantiated - started),
+    };
+    let (stdout, stderr) = (guest.stdout.take(), guest.stderr.take());
+    let mut outcome = match ran {
+        Ok(returned) => answered(returned, stdout, &stderr, call.limits),
+        Err(error) => Outcome { stdout, ..stopped(&error, call.limits) },
+    };
+    outcome.stderr = stderr;
+    outcome.usage = usage;
+    if let (Ending::Trap, Some(failure)) = (outcome.ending, &mut outcome.error) {
+        failure.hint = last_line(&outcome.stderr.text).map(|line| format!("the tool's last words: {line}"));
+    }
+    outcome
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn answered(returned: Returned, stdout: Captured, stderr: &Captured, limits: &Limits) -> Outcome {
+    let outcome = match returned {
+        Returned::Exit(code) => return exited(code, stdout, stderr),
+        Returned::Json(json) => match check_size(json.len(), limits) {
+            None => parsed(json, "return one JSON document"),
+            Some(failed) => failed,
+        },
+        Returned::Value(value) => {
+            let json = value.to_string();
+            match check_size(json.len(), limits) {
+                None => success(raw(json).ok()),
+                Some(failed) => failed,
+            }
+        }
+        Returned::ToolError(error) => tool_error(error),
+        Returned::ErrorValue(value) => {
+            let message = said(&value).unwrap_or_else(|| value.to_string());
+            let mut outcome = failed(Ending::ToolError, message);
+            outcome.result = raw(value.to_string()).ok();
+            outcome
+        }
+        Returned::BadArguments(error) => failed(Ending::InvalidInput, error.to_string()),
+    };
+    Outcome { stdout, ..outcome }
+}
+
+fn success(result: Option<Box<RawValue>>) -> Outcome {
+    Outcome {
+        ending: Ending::Success,
+        result,
+        error: None,
+        stdout: Captured::default(),
+        stderr: Captured::default(),
+        usage: Usage::default(),
+    }
+}
+
+fn failed(ending: Ending, message: impl Into<String>) -> Outcome {
+    let mut message = message.into();
+    if message.len() > MESSAGE_BYTES {
+        message.truncate(message.floor_char_boundary(MESSAGE_BYTES));
+        message.push('…');
+    }
+    Outcome::failed(ending, Failure::new(ending.as_str(), message))
+}
+
+fn hinted(ending: Ending, message: impl Into<String>, hint: impl Into<String>) -> Outcome {
+    let mut outcome = failed(ending, message);
+    outcome.error = outcome.error.map(|failure| failure.with_hint(hint));
+    outcome
+}
+
+fn raw(json: String) -> Result<Box<RawValue>, serde_json::Error> {
+    RawValue::from_string(json)
+}
+
+fn parsed(json: String, hint: &str) -> Outcome {
+    match raw(json) {
+        Ok(result) => success(Some(result)),
+        Err(error) => hinted(Ending::InvalidOutput, format!("the result is not JSON: {error}"), hint),
+    }
+}
+
+fn check_size(bytes: usize, limits: &Limits) -> Option<Outcome> {
+    (bytes > limits.output_bytes).then(|| too_large_result(bytes, limits.output_bytes))
+}
+
+fn too_large_result(bytes: usize, limit_bytes: usize) -> Outcome {
+    hinted(
+        Ending::OutputExceeded,
+        format!("the result has at least {bytes} bytes, the limit is {limit_bytes}"),
+        "return less, or raise `implementation.resources.output` in the manifest",
+    )
+}
+
+fn too_large_input(bytes: usize, limits: &Limits) -> Outcome {
+    let message = format!("the input has {bytes} bytes, the limit is {}", limits.input_bytes);
+    failed(Ending::InvalidInput, message)
+}
+
+fn tool_error(error: ToolError) -> Outcome {
+    let mut outcome = failed(Ending::ToolError, error.message);
+    let failure = outcome.error.as_mut();
+    if let Some(failure) = failure {
+        failure.code = error.code;
+        match error.data.map(|data| raw(data.clone()).map_err(|_| data)) {
+            Some(Ok(result)) => outcome.result = Some(result),
+            Some(Err(not_json)) => failure.details = Some(Value::String(not_json)),
+            None => {}
+        }
+    }
+    outcome
+}
+
+/// A command's standard output is its result, whether it worked or not. One that failed says why in its JSON (`error`
+/// or `message`), else in the last line of standard error.
+fn exited(code: i32, stdout: Captured, stderr: &Captured) -> Outcome {
+    if code == 0 {
+        if stdout.text.trim().is_empty() {
+            return success(None);
+        }
+        const HINT: &str = "print one JSON document to standard output, and everything else to standard error";
+        let outcome = parsed(stdout.text.clone(), HINT);
+        return if outcome.result.is_some() { outcome } else { Outcome { stdout, ..outcome } };
+    }
+    let value: Option<Value> = serde_json::from_str(&stdout.text).ok();
+    let message = value.as_ref().and_then(said).or_else(|| last_line(&stderr.text).map(ToOwned::to_owned));
+    let mut outcome = failed(Ending::ToolError, message.unwrap_or_else(|| format!("exited with code {code}")));
+    if let Some(failure) = &mut outcome.error {
+        failure.exit_code = Some(code);
+    }
+    match value {
+        Some(_) => outcome.result = raw(stdout.text).ok(),
+        None => outcome.stdout = stdout,
+    }
+    outcome
+}
+
+fn said(value: &Value) -> Option<String> {
+    if let Value::String(message) = value {
+        return Some(message.clone());
+    }
+    ["error", "message"].iter().find_map(|key| value.get(key)?.as_str()).map(ToOwned::to_owned)
+}
+
+fn last_line(text: &str) -> Option<&str> {
+    text.lines().map(str::trim).rfind(|line| !line.is_empty())
+}
+
+/// The one place where an error of wasmtime becomes an ending, by type.
+fn stopped(error: &wasmtime::Error, limits: &Limits) -> Outcome {
+    let raise = |name: &str| format!("raise `implementation.resources.{name}` in the manifest");
+    if let Some(exceeded) = error.downcast_ref::<DeadlineExceeded>() {
+        return hinted(Ending::DeadlineExceeded, exceeded.to_string(), raise("timeout"));
+    }
+    if let Some(exceeded) = error.downcast_ref::<MemoryExceeded>() {
+        return hinted(Ending::MemoryExceeded, exceeded.to_string(), raise("memory"));
+    }
+    if let Some(exceeded) = error.downcast_ref::<OutputExceeded>() {
+        return too_large_result(exceeded.limit_bytes + 1, exceeded.limit_bytes);
+    }
+    if let Some(full) = error.downcast_ref::<PoolConcurrencyLimitError>() {
+        return hinted(Ending::BackendUnavailable, full.to_string(), "make fewer calls at the same time");
+    }
+    let mut outcome = match error.downcast_ref::<Trap>() {
+        Some(Trap::OutOfFuel) => {
+            let message = format!("used up its {} units of fuel", limits.fuel);
+            return hinted(Ending::OutOfFuel, message, raise("fuel"));
+        }
+        Some(trap) => failed(Ending::Trap, format!("crashed: {trap}")),
+        None => failed(Ending::Trap, format!("crashed: {error:#}")),
+    };
+    if let (Some(backtrace), Some(failure)) = (error.downcast_ref::<WasmBacktrace>(), &mut outcome.error) {
+        let names = backtrace.frames().iter().filter_map(|frame| frame.func_name()).map(Value::from);
+        failure.details = Some(serde_json::json!({ "backtrace": names.collect::<Vec<_>>() }));
+    }
+    outcome
+}

@@ -1,0 +1,31 @@
+//! Runs WebAssembly components as tools: a fresh instance for every call, under limits, with nothing outside it.
+//!
+//! The threat is the guest: it is assumed to be written by an attacker. What it can use up is bounded by [`Limits`],
+//! what it can reach by [`Grants`], and how it ended is told by type in [`Outcome`]. The contract of this crate:
+//!
+//! - It never reads the process environment, the working directory or the wall clock on its own. The caller hands in
+//!   paths, values and limits. (Guests read the host's clocks and randomness through WASI.)
+//! - One function, `Limits::apply`, puts every limit on a store; nothing else creates a store.
+//! - A store is never used for a second call, whatever became of the first.
+//! - Compiled code is loaded by [`CompiledCache`] alone, after its digest was checked. It is the only `unsafe` code here.
+
+mod bindings;
+mod cache;
+mod component;
+mod ending;
+mod engine;
+mod guest;
+mod invoke;
+mod json;
+mod limits;
+mod output;
+mod schema;
+
+pub use cache::{CacheEntry, CacheError, CacheUsage, CompiledCache, DEFAULT_CACHE_BYTES, digest};
+pub use component::{Component, Contract, Function};
+pub use ending::{Captured, Ending, Failure, Outcome, Usage};
+pub use engine::{Allocation, ENGINE_VERSION, Sandbox, SandboxError};
+pub use guest::Grants;
+pub use invoke::Call;
+pub use json::ConversionError;
+pub use limits::{LimitError, LimitSource, Limits, Overrides};

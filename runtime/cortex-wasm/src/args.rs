@@ -1,0 +1,197 @@
+//! The command line, as typed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use cortex_manifest::{ByteSize, Fuel, Milliseconds};
+use cortex_runtime::Overrides;
+
+use crate::exit_status;
+
+/// Runs tools for AI agents, each call in a fresh WebAssembly sandbox.
+#[derive(Debug, Parser)]
+#[command(name = "cortex-wasm", version, after_help = exit_status::HELP, disable_help_subcommand = true)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command understands.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Global {
+    /// A folder with tools; may be given several times [default: ./manifests, then the standard tools]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) manifests: Vec<PathBuf>,
+    /// Never fetch anything
+    #[arg(long, global = true)]
+    pub(crate) offline: bool,
+    /// Say nothing but results and errors
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Call a tool
+    Run(Run),
+    /// List the tools there are
+    List(Reading),
+    /// Show what a tool is, takes and may use
+    Show(Tool),
+    /// Show how a tool would be built and run, and why
+    Plan(Tool),
+    /// Build tools and compile them for this machine
+    Build(Build),
+    /// Run tools' health checks and examples
+    Test(Test),
+    /// Print the JSON Schema of manifests, for editors
+    Schema,
+    /// Show or shrink the cache of compiled code
+    Cache(Cache),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the versions of this program and its engine
+    Version(Reading),
+}
+
+/// Calls a tool.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Run {
+    /// A tool's name, or a path to its folder, manifest or component; `#function` selects one of a component's functions
+    pub(crate) tool: String,
+    /// The input: a JSON object, `-` for standard input, or `@FILE`
+    pub(crate) input: Option<String>,
+    /// One parameter; JSON where the parameter is not a string. May be given several times
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    #[command(flatten)]
+    pub(crate) limits: Limits,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+}
+
+/// Limits of one call, below the tool's own.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Limits {
+    /// The most fuel, about one unit an instruction, such as `500M`
+    #[arg(long, value_name = "N")]
+    fuel: Option<Fuel>,
+    /// The most memory, such as `64M`
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<ByteSize>,
+    /// The most time, such as `5s` or `500ms`
+    #[arg(long, value_name = "TIME")]
+    timeout: Option<Milliseconds>,
+}
+
+impl Limits {
+    pub(crate) fn overrides(&self) -> Overrides {
+        Overrides {
+            fuel: self.fuel.map(Fuel::units),
+            timeout: self.timeout.map(|timeout| -> Duration { timeout.duration() }),
+            memory_bytes: self.memory.map(ByteSize::bytes),
+            output_bytes: None,
+        }
+    }
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, ClapArgs)]
+pub(crate) struct Reading {
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+/// For people or for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// One tool.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Tool {
+    /// A tool's name, or a path to its folder, manifest or component
+    pub(crate) tool: String,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+}
+
+/// One tool or all of them.
+#[derive(Debug, ClapArgs)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Selection {
+    /// A tool's name, or a path to its folder, manifest or component
+    pub(crate) tool: Option<String>,
+    /// Every tool that `list` shows
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// Builds tools.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Build {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// Build even what is there already
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+}
+
+/// Tests tools.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Test {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+}
+
+/// The cache of compiled code.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Cache {
+    #[command(subcommand)]
+    pub(crate) action: CacheAction,
+}
+
+/// What to do with the cache.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheAction {
+    /// Show what it holds
+    Info(Reading),
+    /// Drop the code that was unused longest
+    Prune {
+        /// How much to keep, such as `500M`; without it, nothing
+        #[arg(long, value_name = "SIZE")]
+        keep: Option<ByteSize>,
+    },
+}
+
+impl Command {
+    /// How an error of this command is printed.
+    pub(crate) fn format(&self) -> Format {
+        match self {
+            Self::Run(run) => run.reading.format,
+            Self::List(reading) | Self::Version(reading) => reading.format,
+            Self::Show(tool) | Self::Plan(tool) => tool.reading.format,
+            Self::Build(build) => build.reading.format,
+            Self::Test(test) => test.reading.format,
+            Self::Cache(Cache { action: CacheAction::Info(reading) }) => reading.format,
+            Self::Cache(_) | Self::Schema | Self::Completions { .. } => Format::Text,
+        }
+    }
+}

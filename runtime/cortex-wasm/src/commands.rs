@@ -1,0 +1,79 @@
+//! One module a command. Each takes what was typed, calls the runtime once and prints.
+
+mod build;
+mod cache;
+mod list;
+mod plan;
+mod run;
+mod show;
+mod test;
+mod version;
+
+use std::path::PathBuf;
+
+use clap::CommandFactory;
+use cortex_runtime::{Allocation, Runtime, Settings};
+
+use crate::args::{Args, Command, Global, Selection};
+use crate::environment;
+use crate::exit_status::ExitStatus;
+use crate::printer::Printer;
+
+/// Does what was asked for.
+pub(crate) fn execute(args: Args, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    match args.command {
+        Command::Schema => printer.json(&cortex_manifest::manifest_schema())?,
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "cortex-wasm", &mut script);
+            printer.raw(&script);
+        }
+        Command::Version(reading) => version::execute(reading, printer)?,
+        command => return with_runtime(command, &args.global, printer),
+    }
+    Ok(ExitStatus::Success)
+}
+
+fn with_runtime(command: Command, global: &Global, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    let runtime = Runtime::new(settings(global)?)?;
+    let status = match command {
+        Command::Run(run) => run::execute(&run, &runtime, printer),
+        Command::List(reading) => list::execute(reading, &runtime, printer),
+        Command::Show(tool) => show::execute(&tool, &runtime, printer),
+        Command::Plan(tool) => plan::execute(&tool, &runtime, printer),
+        Command::Build(build) => build::execute(&build, &runtime, printer),
+        Command::Test(test) => test::execute(&test, &runtime, printer),
+        Command::Cache(cache) => cache::execute(&cache, &runtime, printer),
+        Command::Schema | Command::Completions { .. } | Command::Version(_) => Ok(ExitStatus::Success),
+    };
+    if let Err(error) = runtime.close() {
+        printer.warning(&format!("{:#}", anyhow::Error::from(error)));
+    }
+    status
+}
+
+fn settings(global: &Global) -> anyhow::Result<Settings> {
+    let default = || vec![PathBuf::from("manifests")];
+    let manifests = if global.manifests.is_empty() { default() } else { global.manifests.clone() };
+    Ok(Settings {
+        manifests,
+        // One call a process: mapping memory when it is needed beats reserving it for a thousand calls.
+        allocation: Allocation::OnDemand,
+        offline: global.offline,
+        ..Settings::new(environment::home()?)
+    })
+}
+
+/// A runtime for the futures of one command.
+fn block_on<T>(future: impl Future<Output = T>) -> anyhow::Result<T> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(future))
+}
+
+/// The names of the tools that were selected. A manifest that is not valid is part of the selection, so that it is
+/// reported.
+fn selected(selection: &Selection, runtime: &Runtime) -> anyhow::Result<Vec<String>> {
+    match &selection.tool {
+        Some(tool) => Ok(vec![tool.clone()]),
+        None => Ok(runtime.tools()?.into_iter().map(|listed| listed.name).collect()),
+    }
+}

@@ -1,0 +1,54 @@
+//! Errors for the person or the program reading. What a tool did wrong is no error here but an execution.
+
+use cortex_runtime::RuntimeError;
+use serde_json::json;
+
+use crate::args::Format;
+use crate::exit_status::ExitStatus;
+use crate::printer::Printer;
+
+/// Prints an error with its causes and its hint, and says how the program ends.
+pub(crate) fn report(error: &anyhow::Error, format: Format, printer: &Printer) -> ExitStatus {
+    let runtime = error.downcast_ref::<RuntimeError>();
+    let (status, code) = runtime.map_or((ExitStatus::Usage, "usage"), classify);
+    let hint = runtime.and_then(RuntimeError::hint);
+    match format {
+        Format::Json => {
+            let error = json!({"code": code, "message": format!("{error:#}"), "hint": hint});
+            printer.data(&json!({ "error": error }).to_string());
+        }
+        Format::Text => {
+            print_text(error, runtime, hint.as_deref(), printer);
+        }
+    }
+    status
+}
+
+fn print_text(error: &anyhow::Error, runtime: Option<&RuntimeError>, hint: Option<&str>, printer: &Printer) {
+    match runtime {
+        Some(RuntimeError::Manifest(manifest)) => printer.error_text(&manifest.report().to_string()),
+        Some(RuntimeError::NotReady { failure, .. }) => {
+            compiler_said(failure.details.as_ref(), printer);
+            printer.error(&failure.message, hint);
+        }
+        _ => printer.error(&format!("{error:#}"), hint),
+    }
+}
+
+/// A compiler's own words come before our summary of them.
+pub(crate) fn compiler_said(details: Option<&serde_json::Value>, printer: &Printer) {
+    if let Some(stderr) = details.and_then(|details| details["stderr"].as_str()) {
+        printer.fenced(stderr);
+    }
+}
+
+fn classify(error: &RuntimeError) -> (ExitStatus, &'static str) {
+    match error {
+        RuntimeError::UnknownTool { .. } => (ExitStatus::Manifest, "unknown_tool"),
+        RuntimeError::NoTool { .. } => (ExitStatus::Manifest, "no_tool"),
+        RuntimeError::Manifest(_) => (ExitStatus::Manifest, "invalid_manifest"),
+        RuntimeError::NotReady { ending, .. } => (ExitStatus::of_ending(*ending), ending.as_str()),
+        // What is left is this machine's: the engine, the disk, the database.
+        _ => (ExitStatus::Internal, "internal"),
+    }
+}
