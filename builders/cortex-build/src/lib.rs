@@ -18,5 +18,6 @@ pub use artefact::{ARTEFACT_LOCK, ArtefactLock, artefact_name};
 pub use builder::{Built, Origin, Progress, Silent, Workshop};
 pub use error::BuildError;
 pub use plan::{BackendKind, BuilderKind, Plan, plan};
+pub use rust_toolchain::RustToolchain;
 pub use source::{SourceTree, sha256, stamp};
 pub use store::{ComponentStore, StoredComponent};

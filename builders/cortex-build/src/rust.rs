@@ -58,7 +58,8 @@ fn cargo_manifest(job: &Job<'_>) -> Result<PathBuf, BuildError> {
     let layout = |problem: String| BuildError::Layout {
         tool: job.spec.name.to_string(),
         problem,
-        hint: "put a `Cargo.toml` in the tool's folder, or name one `.rs` file with `fn main` as the entry point".into(),
+        hint: "put a `Cargo.toml` in the tool's folder, or name one `.rs` file with `fn main` as the entry point"
+            .into(),
     };
     match entrypoint {
         Some(path) if path.file_name().is_some_and(|name| name == "Cargo.toml") => Ok(job.stage.join(path)),

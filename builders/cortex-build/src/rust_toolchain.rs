@@ -19,12 +19,14 @@ use crate::store::lock;
 
 /// A cargo and what it needs to be told.
 #[derive(Debug)]
-pub(crate) struct RustToolchain {
-    pub(crate) cargo: PathBuf,
+pub struct RustToolchain {
+    /// The cargo to run.
+    pub cargo: PathBuf,
     pub(crate) cargo_home: PathBuf,
     /// As the compiler names itself, such as `rustc 1.95.0 (59807616e 2026-04-14)`.
-    pub(crate) version: String,
-    pub(crate) environment: Vec<(String, String)>,
+    pub version: String,
+    /// Variables that make it compile for the target that was asked for.
+    pub environment: Vec<(String, String)>,
     /// Folders whose names the standard library's panics would carry.
     pub(crate) sysroot_sources: Vec<PathBuf>,
 }
@@ -62,9 +64,8 @@ impl Rustc {
     }
 
     fn has(&self, target: &str) -> bool {
-        fs::read_dir(self.rustlib(target).join("lib")).is_ok_and(|files| {
-            files.flatten().any(|file| file.file_name().to_string_lossy().starts_with("libstd-"))
-        })
+        fs::read_dir(self.rustlib(target).join("lib"))
+            .is_ok_and(|files| files.flatten().any(|file| file.file_name().to_string_lossy().starts_with("libstd-")))
     }
 
     /// The standard library's source of exactly this compiler.
@@ -81,8 +82,9 @@ impl Rustc {
 const SYSTEM_RUSTC: &str = "/usr/bin/rustc";
 
 impl RustToolchain {
-    /// `directory` decides which Rust a `rust-toolchain.toml` selects.
-    pub(crate) fn find_or_provision(
+    /// Finds or makes a Rust for `target`. What is made is kept below `home`; `directory` decides which Rust a
+    /// `rust-toolchain.toml` selects.
+    pub fn find_or_provision(
         home: &Path,
         directory: &Path,
         target: &'static str,
@@ -207,7 +209,8 @@ impl Sysroot {
         source: &Path,
         progress: &dyn Progress,
     ) -> Result<RustToolchain, BuildError> {
-        progress.step(&format!("compiling the standard library of {} for {} (about a minute)", rustc.release, self.target));
+        progress
+            .step(&format!("compiling the standard library of {} for {} (about a minute)", rustc.release, self.target));
         if self.root.exists() {
             fs::remove_dir_all(&self.root)?;
         }

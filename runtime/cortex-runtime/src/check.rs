@@ -42,7 +42,9 @@ impl Runtime {
                     let execution = self.call(tool, input, options.clone()).await?;
                     Check::new(name, problem_with_health(&execution, expected))
                 }
-                None => Check { name, passed: None, problem: Some("its command holds no JSON object to call with".into()) },
+                None => {
+                    Check { name, passed: None, problem: Some("its command holds no JSON object to call with".into()) }
+                }
             });
         }
         for (at, example) in spec.examples.iter().enumerate() {

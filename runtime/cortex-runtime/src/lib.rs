@@ -29,7 +29,8 @@ pub use check::{Check, CheckReport};
 pub use cortex_build::{BackendKind, BuildError, Plan, Progress, Silent};
 pub use cortex_manifest::{InputSchema, ManifestError, ToolSpec};
 pub use cortex_sandbox::{
-    Allocation, CacheUsage, Captured, Contract, ENGINE_VERSION, Ending, Failure, Function, LimitError, Limits, Overrides, Usage,
+    Allocation, CacheUsage, Captured, Contract, ENGINE_VERSION, Ending, Failure, Function, LimitError, Limits,
+    Overrides, Usage,
 };
 pub use error::RuntimeError;
 pub use execution::{Execution, Status};

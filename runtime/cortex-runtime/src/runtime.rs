@@ -8,8 +8,8 @@ use std::time::SystemTime;
 use cortex_build::{Plan, Progress, Silent, Workshop, plan};
 use cortex_manifest::InputSchema;
 use cortex_sandbox::{
-    Allocation, CacheUsage, CompiledCache, DEFAULT_CACHE_BYTES, Ending, Failure, LimitError, LimitSource,
-    Limits, Outcome, Overrides, Sandbox,
+    Allocation, CacheUsage, CompiledCache, DEFAULT_CACHE_BYTES, Ending, Failure, LimitError, LimitSource, Limits,
+    Outcome, Overrides, Sandbox,
 };
 use serde_json::Value;
 

@@ -304,7 +304,8 @@ fn create_private_dir(path: &Path) -> io::Result<()> {
 #[cfg(unix)]
 fn is_private(file: &fs::File) -> bool {
     use std::os::unix::fs::MetadataExt;
-    file.metadata().is_ok_and(|metadata| metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0)
+    file.metadata()
+        .is_ok_and(|metadata| metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0)
 }
 
 #[cfg(not(unix))]

@@ -74,7 +74,9 @@ fn of(ty: &Type) -> Value {
         Type::U32 => integer(u32::MIN, u32::MAX),
         Type::S64 => integer(i64::MIN, i64::MAX),
         Type::U64 => integer(u64::MIN, u64::MAX),
-        Type::Float32 | Type::Float64 => json!({"anyOf": [{"type": "number"}, {"enum": ["NaN", "Infinity", "-Infinity"]}]}),
+        Type::Float32 | Type::Float64 => {
+            json!({"anyOf": [{"type": "number"}, {"enum": ["NaN", "Infinity", "-Infinity"]}]})
+        }
         Type::Char => json!({"type": "string", "minLength": 1, "maxLength": 1}),
         Type::String => json!({"type": "string"}),
         Type::List(list) => json!({"type": "array", "items": of(&list.ty())}),

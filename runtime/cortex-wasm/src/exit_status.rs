@@ -51,7 +51,9 @@ impl ExitStatus {
             Ending::ToolError => Self::Tool(1),
             Ending::InvalidInput => Self::InvalidInput,
             Ending::BuildFailed => Self::Build,
-            Ending::OutOfFuel | Ending::MemoryExceeded | Ending::DeadlineExceeded | Ending::OutputExceeded => Self::Limit,
+            Ending::OutOfFuel | Ending::MemoryExceeded | Ending::DeadlineExceeded | Ending::OutputExceeded => {
+                Self::Limit
+            }
             Ending::Denied => Self::Denied,
             Ending::Trap | Ending::InvalidOutput => Self::Crash,
             Ending::BackendUnavailable => Self::Internal,

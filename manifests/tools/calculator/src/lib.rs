@@ -28,9 +28,9 @@ use fault::Fault;
 use number::Number;
 use serde::{Deserialize, Serialize, Serializer};
 
-/// Longest expression in bytes. Arithmetic that a person or a model writes is a few hundred; this leaves room for a long sum,
-/// while the work (linear in the length), the tokens and the machine's stack (never more than bytes) stay below a millisecond
-/// and half a megabyte.
+/// Longest expression in bytes. Arithmetic that a person or a model writes is a few hundred; this leaves room for a long sum.
+/// Tokens, steps and work are at most linear in it (no operator or function takes more than a few microseconds), so it is what
+/// bounds them: the worst expressions found take a millisecond and two megabytes.
 pub const LENGTH_MAX: usize = 10_000;
 
 /// Deepest nesting of parentheses, calls, signs and powers, each of which recurses in the parser. The 512 KiB of stack that

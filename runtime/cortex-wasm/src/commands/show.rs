@@ -79,7 +79,9 @@ fn print_text(tool: &Tool, limits: &Limits, printer: &Printer) -> anyhow::Result
 fn asks_text(asked: &Value) -> String {
     let all = asked.as_object().into_iter().flatten();
     let some: Vec<String> = all
-        .filter(|(_, value)| !matches!(value, Value::Bool(false)) && value.as_array().is_none_or(|list| !list.is_empty()))
+        .filter(|(_, value)| {
+            !matches!(value, Value::Bool(false)) && value.as_array().is_none_or(|list| !list.is_empty())
+        })
         .map(|(name, value)| format!("{name} {value}"))
         .collect();
     if some.is_empty() { "nothing".into() } else { some.join(", ") }
