@@ -15,7 +15,7 @@ macro_rules! sdk {
 }
 
 const FILES: &[(&str, &[u8])] =
-    sdk!["Cargo.toml", "src/abi.rs", "src/component-type.bin", "src/error.rs", "src/lib.rs"];
+    sdk!["Cargo.toml", "src/abi.rs", "src/arena.rs", "src/component-type.bin", "src/error.rs", "src/lib.rs"];
 
 /// The crate's name in a tool's `Cargo.toml`.
 pub(crate) const CRATE: &str = "cortex-tool";
@@ -46,4 +46,24 @@ pub(crate) fn unpack(home: &Path) -> io::Result<PathBuf> {
         crate::store::write_atomically(&path, content)?;
     }
     Ok(root)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::FILES;
+
+    #[test]
+    fn every_file_of_the_crate_is_carried() {
+        let root = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../cortex-tool/src"));
+        let mut names: Vec<String> = fs_err::read_dir(root)
+            .unwrap()
+            .map(|file| format!("src/{}", file.unwrap().file_name().to_string_lossy()))
+            .filter(|name| name != "src/tests.rs")
+            .collect();
+        names.push("Cargo.toml".into());
+        names.sort();
+        let mut carried: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
+        carried.sort_unstable();
+        assert_eq!(carried, names);
+    }
 }

@@ -97,6 +97,15 @@ impl SandboxBackend {
         tool: &Tool,
         force: bool,
         progress: &dyn Progress,
+    ) -> Result<(ComponentSource, bool), LoadFailure> {
+        self.find_component(tool, force, progress).map_err(|error| LoadFailure::building(tool, &error))
+    }
+
+    fn find_component(
+        &self,
+        tool: &Tool,
+        force: bool,
+        progress: &dyn Progress,
     ) -> Result<(ComponentSource, bool), BuildError> {
         match &tool.source {
             ToolSource::Standard => {
@@ -232,9 +241,13 @@ impl Runnable for RunnableComponent {
     }
 }
 
-impl From<BuildError> for LoadFailure {
-    fn from(error: BuildError) -> Self {
-        let mut failure = failure(Ending::BuildFailed, &error, error.hint());
+impl LoadFailure {
+    fn building(tool: &Tool, error: &BuildError) -> Self {
+        let mut failure = failure(Ending::BuildFailed, error, error.hint());
+        let name = tool.spec.name.as_str();
+        if !failure.message.contains(name) {
+            failure.message = format!("`{name}` was not built: {}", failure.message);
+        }
         if let Some(stderr) = error.stderr() {
             failure.details = Some(serde_json::json!({ "stderr": stderr }));
         }

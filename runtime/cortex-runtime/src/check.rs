@@ -34,6 +34,8 @@ impl Runtime {
     /// Runs a tool's health check and its examples.
     pub async fn check(&self, tool: &str, options: CallOptions) -> Result<CheckReport, RuntimeError> {
         let spec = self.tool(tool)?.spec;
+        // A tool that cannot be built is one problem, not one a check.
+        self.input_schema(tool, options.progress.clone()).await?;
         let mut checks = Vec::new();
         if let Some((input, expected)) = health_check(&spec.implementation.health_check) {
             let name = "health check".to_owned();

@@ -234,7 +234,7 @@ fn factorial(number: Number) -> Result<Number, Fault> {
 fn round(number: Number, digits: Option<Number>) -> Result<Number, Fault> {
     // The smallest f64 is 5e-324: there is nothing to round after as many digits that would show in the result.
     const DIGITS_MAX: i128 = 324;
-    let digits = digits.map_or(Ok(0), |digits| whole_argument("round", digits))?;
+    let digits = digits.map_or(Ok(0), |digits| whole_argument("round", digits))?.clamp(-DIGITS_MAX, DIGITS_MAX);
     match number {
         Number::Integer(integer) if digits < 0 => Ok(round_integer(integer, digits, false)),
         Number::Integer(_) => Ok(number),

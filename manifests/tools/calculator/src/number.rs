@@ -138,7 +138,10 @@ impl Operator {
         {
             return Ok(Number::Integer(exact));
         }
-        Ok(Number::Real(self.apply_to_reals(left.real(), right.real())))
+        Ok(Number::Real(match (self, left, right) {
+            (Self::Divide, Number::Integer(a), Number::Integer(b)) => nearest_quotient(a, b),
+            _ => self.apply_to_reals(left.real(), right.real()),
+        }))
     }
 
     /// `None` if the answer is no integer or does not fit. A divisor is not zero.
@@ -170,6 +173,29 @@ impl Operator {
             Self::Power => libm::pow(a, b),
         }
     }
+}
+
+/// The real nearest to a quotient of integers, as in Python: rounding either of them first could be off by one in the last place.
+/// `a` is no multiple of `b`, or the quotient is the one that does not fit, so the loop always has a remainder to feed on.
+fn nearest_quotient(a: i128, b: i128) -> f64 {
+    // A real has 53 bits. Two more, of which the last also stands for everything behind it, decide how to round to them.
+    const QUOTIENT_MIN: u128 = 1 << 55;
+    if whole(nearest(a)).is_some() && whole(nearest(b)).is_some() {
+        return nearest(a) / nearest(b);
+    }
+    let divisor = b.unsigned_abs();
+    let (mut quotient, mut remainder) = (a.unsigned_abs() / divisor, a.unsigned_abs() % divisor);
+    let mut exponent = 0;
+    while quotient < QUOTIENT_MIN {
+        remainder <<= 1;
+        let bit = remainder >= divisor;
+        remainder -= if bit { divisor } else { 0 };
+        quotient = quotient << 1 | u128::from(bit);
+        exponent -= 1;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "rounding to the nearest real is the purpose")]
+    let rounded = libm::ldexp((quotient | u128::from(remainder != 0)) as f64, exponent);
+    if (a < 0) == (b < 0) { rounded } else { -rounded }
 }
 
 /// The remainder with the sign of the divisor, and whether Rust's, which has that of the dividend, had to be moved.

@@ -52,6 +52,8 @@ fn results_print_as_what_they_are() {
         ("2^-1", "0.5"),
         (" 1\t+\n2 ", "3"),
         ("007", "7"),
+        ("round(2.5, -2**126 - 2**126)", "0"),
+        ("round(2.5, 2**126)", "2.5"),
         ("1.e2 + 1E+2 + 1e-0", "201"),
     ] {
         let answer = answer(expression).expect(expression);

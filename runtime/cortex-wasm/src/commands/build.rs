@@ -1,6 +1,6 @@
 //! `cortex-wasm build`
 
-use cortex_runtime::{Prepared, Runtime, RuntimeError};
+use cortex_runtime::{Prepared, Runtime};
 use serde_json::{Value, json};
 
 use super::selected;
@@ -19,24 +19,11 @@ pub(super) fn execute(build: &Build, runtime: &Runtime, printer: &Printer) -> an
         match prepared {
             Ok(prepared) => print(&tool, &prepared, build.reading.format, printer),
             Err(error) => {
-                let error = name_it(&tool, error);
-                status = failure::report(&error, build.reading.format, printer);
+                status = failure::report(&error.into(), build.reading.format, printer);
             }
         }
     }
     Ok(status)
-}
-
-fn name_it(tool: &str, error: RuntimeError) -> anyhow::Error {
-    match error {
-        RuntimeError::NotReady { ending, mut failure } => {
-            if !failure.message.contains(tool) {
-                failure.message = format!("`{tool}`: {}", failure.message);
-            }
-            RuntimeError::NotReady { ending, failure }.into()
-        }
-        error => error.into(),
-    }
 }
 
 fn print(tool: &str, prepared: &Prepared, format: Format, printer: &Printer) {

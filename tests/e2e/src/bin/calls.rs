@@ -1,0 +1,23 @@
+//! `calls HOME TOOL COUNT`: a process that makes calls, to be killed or run beside others. Prints the id of each execution
+//! as it ends.
+
+use std::error::Error;
+use std::io::Write;
+
+use cortex_runtime::{Allocation, CallOptions, Runtime, Settings};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [home, tool, count] = arguments.as_slice() else { return Err("usage: calls HOME TOOL COUNT".into()) };
+    let count: u64 = count.parse()?;
+    let runtime = Runtime::new(Settings { allocation: Allocation::OnDemand, ..Settings::new(home) })?;
+    let executor = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut stdout = std::io::stdout();
+    for _ in 0..count {
+        let execution = executor.block_on(runtime.call(tool, serde_json::json!({}), CallOptions::default()))?;
+        writeln!(stdout, "{}", execution.execution_id)?;
+        stdout.flush()?;
+    }
+    runtime.close()?;
+    Ok(())
+}

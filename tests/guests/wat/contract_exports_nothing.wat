@@ -1,0 +1,2 @@
+;; A component without anything to call.
+(component)
