@@ -34,7 +34,7 @@ pub(crate) trait Runnable: Send + Sync {
     fn contract(&self) -> Contract;
 
     /// The digest of what runs.
-    fn digest(&self) -> &str;
+    fn digest(&self) -> &Arc<str>;
 
     /// What a tool without a manifest takes, as JSON Schema.
     fn input_schema(&self) -> Option<&Value>;
@@ -43,7 +43,7 @@ pub(crate) trait Runnable: Send + Sync {
     fn was_cached(&self) -> bool;
 
     /// Calls the tool. Every end is an outcome.
-    async fn call(&self, name: &str, input: &Value, limits: &Limits, grants: &Grants) -> Outcome;
+    async fn call(&self, name: &str, input: &Value, limits: &Limits, grants: &Arc<Grants>) -> Outcome;
 }
 
 /// Why a tool could not be made ready: an ending for every call of it.
@@ -65,7 +65,7 @@ struct RunnableComponent {
     sandbox: Sandbox,
     component: Component,
     function: Option<Function>,
-    digest: String,
+    digest: Arc<str>,
     cached: bool,
 }
 
@@ -185,7 +185,7 @@ impl Backend for SandboxBackend {
         let (component, nothing_compiled) = self.compile(&source, progress)?;
         let function = choose_function(&component, function)?;
         let cached = nothing_built && nothing_compiled;
-        let digest = source.digest().to_owned();
+        let digest = source.digest().into();
         Ok(Arc::new(RunnableComponent { sandbox: self.sandbox.clone(), component, function, digest, cached }))
     }
 }
@@ -223,7 +223,7 @@ impl Runnable for RunnableComponent {
         self.component.contract()
     }
 
-    fn digest(&self) -> &str {
+    fn digest(&self) -> &Arc<str> {
         &self.digest
     }
 
@@ -235,7 +235,7 @@ impl Runnable for RunnableComponent {
         self.cached
     }
 
-    async fn call(&self, name: &str, input: &Value, limits: &Limits, grants: &Grants) -> Outcome {
+    async fn call(&self, name: &str, input: &Value, limits: &Limits, grants: &Arc<Grants>) -> Outcome {
         let call = Call { name, function: self.function.as_ref(), input, limits, grants };
         self.sandbox.invoke(&self.component, call).await
     }

@@ -1,5 +1,8 @@
 //! The record of one call: what a caller gets and what is kept.
 
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use cortex_build::BackendKind;
@@ -12,10 +15,10 @@ use time::format_description::well_known::Rfc3339;
 /// One call of a tool, from its start to its end.
 #[derive(Debug, Serialize)]
 pub struct Execution {
-    /// `exec_` and 16 hexadecimal digits.
-    pub execution_id: String,
+    /// Which call this was.
+    pub execution_id: ExecutionId,
     /// The tool as it was named by the caller.
-    pub tool: String,
+    pub tool: Arc<str>,
     /// How the tool sees a call; `None` when it was never loaded.
     pub contract: Option<Contract>,
     /// What ran it.
@@ -37,12 +40,66 @@ pub struct Execution {
     /// Whether the tool was ready to run: nothing was built and nothing compiled for this call.
     pub cached: bool,
     /// The digest of the component that ran.
-    pub component: Option<String>,
+    pub component: Option<Arc<str>>,
     /// The engine that ran it. Fuel is comparable only between equal versions.
     pub engine: &'static str,
     /// When the call began.
     #[serde(serialize_with = "rfc3339")]
     pub started_at: SystemTime,
+}
+
+/// Which call an execution is: 64 bits, written `exec_` and 16 hexadecimal digits. Later calls have larger identities, so
+/// that a database keeps them in order without an index of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ExecutionId(u64);
+
+/// Bits below the time that tell calls of the same microsecond apart. 51 bits of microseconds last until 2041.
+const RANDOM_BITS: u32 = 13;
+
+impl ExecutionId {
+    /// The first identity of a process: its time, and random bits so that two processes differ.
+    pub(crate) fn first(random: u64) -> Self {
+        Self(Self::at(SystemTime::now()) | (random & ((1 << RANDOM_BITS) - 1)))
+    }
+
+    /// The identity after `last` for a call that begins at `now`. A step keeps the process's own random bits, unless calls
+    /// come faster than microseconds.
+    pub(crate) fn next(last: &AtomicU64, now: SystemTime) -> Self {
+        let time = Self::at(now);
+        let step = |last: u64| (time | (last & ((1 << RANDOM_BITS) - 1))).max(last + (1 << RANDOM_BITS));
+        let mut seen = last.load(Ordering::Relaxed);
+        loop {
+            let next = step(seen);
+            match last.compare_exchange_weak(seen, next, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return Self(next),
+                Err(other) => seen = other,
+            }
+        }
+    }
+
+    fn at(time: SystemTime) -> u64 {
+        let micros = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_micros();
+        // Cut, not saturated: after 2041 identities start again from the lowest.
+        #[expect(clippy::cast_possible_truncation, reason = "the high bits are meant to go")]
+        let micros = micros as u64;
+        micros << RANDOM_BITS
+    }
+
+    pub(crate) fn as_u64(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for ExecutionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "exec_{:016x}", self.0)
+    }
+}
+
+impl Serialize for ExecutionId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 /// The original system's word for how a call stands.
@@ -94,16 +151,16 @@ impl From<Ending> for Status {
 /// What is known of a call before it ends.
 #[derive(Debug)]
 pub(crate) struct Begun {
-    pub(crate) tool: String,
+    pub(crate) tool: Arc<str>,
     pub(crate) started_at: SystemTime,
     pub(crate) backend: BackendKind,
     pub(crate) contract: Option<Contract>,
-    pub(crate) component: Option<String>,
+    pub(crate) component: Option<Arc<str>>,
     pub(crate) cached: bool,
 }
 
 impl Begun {
-    pub(crate) fn end(self, execution_id: String, outcome: Outcome) -> Execution {
+    pub(crate) fn end(self, execution_id: ExecutionId, outcome: Outcome) -> Execution {
         Execution {
             execution_id,
             tool: self.tool,
@@ -131,4 +188,23 @@ pub(crate) fn timestamp(time: SystemTime) -> String {
 
 fn rfc3339<S: serde::Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&timestamp(*time))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::SystemTime;
+
+    use super::ExecutionId;
+
+    #[test]
+    fn identities_grow_and_keep_the_process_apart() {
+        let now = SystemTime::now();
+        let last = AtomicU64::new(ExecutionId::first(5).as_u64());
+        let (first, second) = (ExecutionId::next(&last, now), ExecutionId::next(&last, now));
+        assert!(first < second);
+        assert_eq!((first.as_u64() & 0x1fff, second.as_u64() & 0x1fff), (5, 5));
+        assert_eq!(last.load(Ordering::Relaxed), second.as_u64());
+        assert_eq!(first.to_string().len(), "exec_".len() + 16);
+    }
 }

@@ -33,7 +33,7 @@ pub use cortex_sandbox::{
     Overrides, Usage,
 };
 pub use error::RuntimeError;
-pub use execution::{Execution, Status};
+pub use execution::{Execution, ExecutionId, Status};
 pub use reference::ToolReference;
 pub use registry::{Listed, Tool, ToolSource};
 pub use runtime::{CallOptions, Runtime, Settings};

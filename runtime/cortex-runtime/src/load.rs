@@ -27,10 +27,11 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// A tool that is ready to run.
 pub(crate) struct Ready {
+    pub(crate) reference: Arc<str>,
     pub(crate) tool: Tool,
     pub(crate) schema: InputSchema,
     pub(crate) asks: Overrides,
-    pub(crate) grants: Grants,
+    pub(crate) grants: Arc<Grants>,
     pub(crate) runnable: Arc<dyn Runnable>,
     stamp: u64,
     looked_ms: AtomicU64,
@@ -102,7 +103,8 @@ impl ReadyTools {
         let ready = Arc::new(Ready {
             schema: schema.unwrap_or_else(|| tool.spec.input_schema().clone()),
             asks: asks(&tool),
-            grants: grants(&tool),
+            grants: Arc::new(grants(&tool)),
+            reference: reference.into(),
             runnable,
             stamp,
             looked_ms: AtomicU64::new(self.now_ms()),

@@ -1,12 +1,13 @@
 //! Executions in SQLite, written off the call path.
 //!
-//! A call hands its execution to a channel; one thread writes what has gathered in one transaction. The channel is
-//! bounded, so a writer that cannot keep up slows calls down instead of filling memory. What the operating system has
-//! taken survives a kill of this process.
+//! A call leaves its execution in a queue; one thread writes what has gathered in one transaction. The queue is bounded,
+//! so a writer that cannot keep up slows calls down instead of filling memory. What the operating system has taken
+//! survives a kill of this process.
+//!
+//! Leaving an execution there costs a lock that is free but for once in `GATHER`, and no system call.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -19,16 +20,20 @@ use crate::execution::{Execution, timestamp};
 /// How many executions may wait for the writer.
 const QUEUE: usize = 16_384;
 
-/// How long executions gather before they are written. While the writer sleeps, handing one over costs no system call.
+/// How long executions gather before they are written.
 const GATHER: Duration = Duration::from_millis(5);
 
-/// How many executions are kept; the oldest go first.
-const KEPT: i64 = 100_000;
+/// How many executions are kept. The oldest go first, once in so many new ones: finding where to cut reads them all.
+const KEPT: u64 = 100_000;
+const DROP_INTERVAL: u64 = 10_000;
+
+/// SQLite moves the log into the database, and waits for the disk, after this many pages of 4 KiB.
+const CHECKPOINT_PAGES: i64 = 8_192;
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS executions (
-    sequence          INTEGER PRIMARY KEY,
-    execution_id      TEXT NOT NULL UNIQUE,
+    id                INTEGER PRIMARY KEY,
+    execution_id      TEXT AS (printf('exec_%016x', id)),
     tool              TEXT NOT NULL,
     component         TEXT,
     contract          TEXT,
@@ -49,45 +54,108 @@ CREATE TABLE IF NOT EXISTS executions (
 )";
 
 const INSERT: &str = "
-INSERT INTO executions (execution_id, tool, component, contract, backend, engine, status, ending, started_at, wall_us,
+INSERT INTO executions (id, tool, component, contract, backend, engine, status, ending, started_at, wall_us,
     instantiate_us, fuel, memory_peak_bytes, cached, result, error, stdout, stderr)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+
+const DROP_OLD: &str = "
+DELETE FROM executions WHERE id <= (SELECT id FROM executions ORDER BY id DESC LIMIT 1 OFFSET ?1)";
 
 /// The writer's handle.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     path: PathBuf,
-    sender: Option<SyncSender<Arc<Execution>>>,
+    queue: Arc<Queue>,
     writer: Option<JoinHandle<rusqlite::Result<()>>>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    /// Told when there is something to write, and when there is room again.
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    executions: Vec<Arc<Execution>>,
+    /// The writer sleeps until it is told.
+    writer_idle: bool,
+    closed: bool,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes all that has gathered, waiting for the first. `None` once the queue is closed and empty.
+    fn take(&self) -> Option<Vec<Arc<Execution>>> {
+        let mut waiting = self.lock();
+        while waiting.executions.is_empty() {
+            if waiting.closed {
+                return None;
+            }
+            waiting.writer_idle = true;
+            waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        waiting.writer_idle = false;
+        let taken = std::mem::replace(&mut waiting.executions, Vec::with_capacity(1024));
+        drop(waiting);
+        self.changed.notify_all();
+        Some(taken)
+    }
+
+    /// Sleeps while executions gather, or until the queue is closed.
+    fn gather(&self) {
+        let waiting = self.lock();
+        let _ = self.changed.wait_timeout_while(waiting, GATHER, |w| !w.closed && w.executions.len() < QUEUE);
+    }
+
+    fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
 }
 
 impl Recorder {
     /// Starts the writer. The database is opened on its thread, so that a single call does not wait for it; an error
     /// ends the recording, not the calls, and is what `close` returns.
     pub(crate) fn start(path: PathBuf) -> std::io::Result<Self> {
-        let (sender, receiver) = sync_channel(QUEUE);
-        let database = path.clone();
-        let write = move || write_all(&database, &receiver);
+        let queue = Arc::new(Queue::default());
+        let (database, executions) = (path.clone(), Arc::clone(&queue));
+        let write = move || {
+            let written = write_all(&database, &executions);
+            // After an error nothing is taken any more; nobody may wait for room.
+            executions.close();
+            written
+        };
         let writer = std::thread::Builder::new().name("recorder".into()).spawn(write)?;
-        Ok(Self { path, sender: Some(sender), writer: Some(writer) })
+        Ok(Self { path, queue, writer: Some(writer) })
     }
 
-    /// Hands an execution to the writer. Waits only while the queue is full.
+    /// Leaves an execution to the writer. Waits only while the queue is full.
     pub(crate) fn record(&self, execution: &Arc<Execution>) {
-        if let Some(sender) = &self.sender {
-            // After an error nobody listens; `close` tells of it.
-            let _ = sender.send(Arc::clone(execution));
+        let mut waiting = self.queue.lock();
+        while waiting.executions.len() >= QUEUE && !waiting.closed {
+            waiting = self.queue.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        if waiting.closed {
+            return;
+        }
+        waiting.executions.push(Arc::clone(execution));
+        let wake = waiting.writer_idle;
+        waiting.writer_idle = false;
+        drop(waiting);
+        if wake {
+            self.queue.changed.notify_all();
         }
     }
 
     /// Waits until everything is written.
     pub(crate) fn close(&mut self) -> Result<(), RuntimeError> {
-        drop(self.sender.take());
-        let writer = self.writer.take();
-        if let Some(writer) = &writer {
-            writer.thread().unpark();
-        }
-        match writer.map(JoinHandle::join) {
+        self.queue.close();
+        match self.writer.take().map(JoinHandle::join) {
             Some(Ok(Err(source))) => Err(RuntimeError::Record { path: self.path.clone(), source }),
             Some(Ok(Ok(())) | Err(_)) | None => Ok(()),
         }
@@ -109,37 +177,46 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     database.pragma_update(None, "synchronous", "NORMAL")?;
     // Moving the log into the database on every close would cost a one-shot process milliseconds.
     database.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    database.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     database.execute_batch(SCHEMA)?;
     Ok(database)
 }
 
-fn write_all(path: &Path, receiver: &Receiver<Arc<Execution>>) -> rusqlite::Result<()> {
+fn write_all(path: &Path, queue: &Queue) -> rusqlite::Result<()> {
     let mut database = open(path)?;
-    while let Ok(first) = receiver.recv() {
+    let mut since_dropped = None;
+    while let Some(executions) = queue.take() {
         let transaction = database.transaction()?;
         {
             let mut insert = transaction.prepare_cached(INSERT)?;
-            insert_one(&mut insert, &first)?;
-            for execution in receiver.try_iter().take(QUEUE) {
-                insert_one(&mut insert, &execution)?;
+            for execution in &executions {
+                insert_one(&mut insert, execution)?;
             }
-            let last = transaction.last_insert_rowid();
-            transaction.prepare_cached("DELETE FROM executions WHERE sequence <= ?1")?.execute([last - KEPT])?;
+            // Processes that make one call each share the work: each begins at a point of its own.
+            let begin = || executions.first().map_or(0, |first| first.execution_id.as_u64() % DROP_INTERVAL);
+            let count = since_dropped.get_or_insert_with(begin);
+            *count += executions.len() as u64;
+            if *count >= DROP_INTERVAL {
+                *count = 0;
+                transaction.prepare_cached(DROP_OLD)?.execute([number(KEPT)])?;
+            }
         }
         transaction.commit()?;
-        // `close` wakes the writer.
-        std::thread::park_timeout(GATHER);
+        queue.gather();
     }
     Ok(())
 }
 
+fn number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
 fn insert_one(insert: &mut rusqlite::Statement<'_>, execution: &Execution) -> rusqlite::Result<()> {
-    let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let usage = &execution.usage;
     insert.execute(params![
-        execution.execution_id,
-        execution.tool,
-        execution.component,
+        number(execution.execution_id.as_u64()),
+        &*execution.tool,
+        execution.component.as_deref(),
         execution.contract.map(cortex_sandbox::Contract::as_str),
         execution.backend.as_str(),
         execution.engine,

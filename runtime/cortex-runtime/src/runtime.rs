@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
 
 use cortex_build::{Plan, Progress, Silent, Workshop, plan};
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::backend::{Backend, LoadFailure, Prepared, SandboxBackend};
 use crate::error::RuntimeError;
-use crate::execution::{Begun, Execution};
+use crate::execution::{Begun, Execution, ExecutionId};
 use crate::load::{Ready, ReadyTools};
 use crate::recorder::Recorder;
 use crate::reference::ToolReference;
@@ -77,7 +77,7 @@ struct Inner {
     ready: ReadyTools,
     recorder: Recorder,
     ceiling: Limits,
-    identity: AtomicU64,
+    last_id: AtomicU64,
 }
 
 impl std::fmt::Debug for Runtime {
@@ -102,7 +102,7 @@ impl Runtime {
             ready: ReadyTools::new(),
             recorder,
             ceiling: settings.ceiling,
-            identity: AtomicU64::new(u64::from_le_bytes(seed)),
+            last_id: AtomicU64::new(ExecutionId::first(u64::from_le_bytes(seed)).as_u64()),
         })))
     }
 
@@ -116,24 +116,27 @@ impl Runtime {
         mut input: Value,
         options: CallOptions,
     ) -> Result<Arc<Execution>, RuntimeError> {
-        let mut begun = Begun {
-            tool: tool.to_owned(),
-            started_at: SystemTime::now(),
-            backend: self.0.backend.kind(),
-            contract: None,
-            component: None,
-            cached: false,
-        };
-        let outcome = match self.ready(tool, options.progress.clone()).await? {
+        let started_at = SystemTime::now();
+        let (begun, outcome) = match self.ready(tool, options.progress.clone()).await? {
             Ok((ready, cached)) => {
-                begun.contract = Some(ready.runnable.contract());
-                begun.component = Some(ready.runnable.digest().to_owned());
-                begun.cached = cached;
-                self.0.invoke(&ready, &mut input, &options.limits).await
+                let begun = Begun {
+                    tool: Arc::clone(&ready.reference),
+                    started_at,
+                    backend: self.0.backend.kind(),
+                    contract: Some(ready.runnable.contract()),
+                    component: Some(Arc::clone(ready.runnable.digest())),
+                    cached,
+                };
+                (begun, self.0.invoke(&ready, &mut input, &options.limits).await)
             }
-            Err(failed) => Outcome::failed(failed.ending, failed.failure),
+            Err(failed) => {
+                let backend = self.0.backend.kind();
+                let begun =
+                    Begun { tool: tool.into(), started_at, backend, contract: None, component: None, cached: false };
+                (begun, Outcome::failed(failed.ending, failed.failure))
+            }
         };
-        let execution = Arc::new(begun.end(self.0.next_id(), outcome));
+        let execution = Arc::new(begun.end(ExecutionId::next(&self.0.last_id, started_at), outcome));
         self.0.recorder.record(&execution);
         Ok(execution)
     }
@@ -220,15 +223,6 @@ impl Inner {
             Err(error) => return refused(&error),
         };
         ready.runnable.call(ready.tool.spec.name.as_str(), input, &limits, &ready.grants).await
-    }
-
-    /// `exec_` and 64 bits that differ within this process and, but for chance, between processes: a counter from a
-    /// random start, through the finaliser of SplitMix64 so that neighbours look unrelated.
-    fn next_id(&self) -> String {
-        let mut z = self.identity.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        format!("exec_{:016x}", z ^ (z >> 31))
     }
 }
 

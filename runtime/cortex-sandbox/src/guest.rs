@@ -1,9 +1,12 @@
 //! The host's side of one call: what the guest was granted, and the state behind its WASI imports.
 
+use std::sync::Arc;
+
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
+use crate::ending::Captured;
 use crate::limits::{Limiter, Limits};
 use crate::output::{BoundedOutput, Overflow};
 
@@ -28,50 +31,85 @@ impl Grants {
 }
 
 /// The data of a store. One for every call.
+///
+/// What stands behind the guest's WASI imports is made when the guest first uses one: a tool that computes and nothing
+/// else, which is the fastest kind, never pays for it.
 pub(crate) struct Guest {
-    wasi: WasiCtx,
     pub(crate) table: ResourceTable,
     pub(crate) limiter: Limiter,
-    pub(crate) stdout: BoundedOutput,
-    pub(crate) stderr: BoundedOutput,
+    grants: Arc<Grants>,
+    program: Option<Program>,
+    output_bytes: usize,
+    random_bytes: u64,
+    wasi: Option<Wasi>,
+}
+
+/// What a program is told at its start: its name, and its input as first argument and standard input.
+struct Program {
+    name: String,
+    input: String,
+}
+
+struct Wasi {
+    ctx: WasiCtx,
+    stdout: BoundedOutput,
+    stderr: BoundedOutput,
 }
 
 impl Guest {
     /// A guest whose standard output is a log: the result comes back as a value.
-    pub(crate) fn reactor(limits: &Limits, grants: &Grants) -> Self {
-        Self::new(limits, grants, Overflow::Truncate, |_| {})
+    pub(crate) fn reactor(limits: &Limits, grants: &Arc<Grants>) -> Self {
+        Self::new(limits, grants, None)
     }
 
     /// A guest that is a program: `input` is its first argument and its standard input, the result is its output.
-    pub(crate) fn command(limits: &Limits, grants: &Grants, name: &str, input: &str) -> Self {
-        Self::new(limits, grants, Overflow::Stop, |wasi| {
-            wasi.args(&[name, input]).stdin(MemoryInputPipe::new(input.to_owned()));
-        })
+    pub(crate) fn command(limits: &Limits, grants: &Arc<Grants>, name: &str, input: &str) -> Self {
+        Self::new(limits, grants, Some(Program { name: name.to_owned(), input: input.to_owned() }))
     }
 
-    fn new(
-        limits: &Limits,
-        grants: &Grants,
-        stdout_overflow: Overflow,
-        configure: impl FnOnce(&mut wasmtime_wasi::WasiCtxBuilder),
-    ) -> Self {
-        let stdout = BoundedOutput::new(limits.output_bytes, stdout_overflow);
-        let stderr = BoundedOutput::new(limits.output_bytes, Overflow::Truncate);
-        let mut wasi = WasiCtx::builder();
-        wasi.stdout(stdout.clone())
+    fn new(limits: &Limits, grants: &Arc<Grants>, program: Option<Program>) -> Self {
+        Self {
+            table: ResourceTable::new(),
+            limiter: Limiter::new(limits),
+            grants: Arc::clone(grants),
+            program,
+            output_bytes: limits.output_bytes,
+            random_bytes: limits.random_bytes,
+            wasi: None,
+        }
+    }
+
+    /// What the guest wrote to standard output and standard error.
+    pub(crate) fn output(&self) -> (Captured, Captured) {
+        self.wasi.as_ref().map_or_else(Default::default, |wasi| (wasi.stdout.take(), wasi.stderr.take()))
+    }
+}
+
+impl Wasi {
+    fn new(grants: &Grants, program: Option<Program>, output_bytes: usize, random_bytes: u64) -> Self {
+        // A program's output is its result, which must not be cut; any other guest's output is a log.
+        let overflow = if program.is_some() { Overflow::Stop } else { Overflow::Truncate };
+        let stdout = BoundedOutput::new(output_bytes, overflow);
+        let stderr = BoundedOutput::new(output_bytes, Overflow::Truncate);
+        let mut ctx = WasiCtx::builder();
+        ctx.stdout(stdout.clone())
             .stderr(stderr.clone())
             .allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false)
-            .max_random_size(limits.random_bytes)
+            .max_random_size(random_bytes)
             .envs(&grants.environment);
-        configure(&mut wasi);
-        Self { wasi: wasi.build(), table: ResourceTable::new(), limiter: Limiter::new(limits), stdout, stderr }
+        if let Some(Program { name, input }) = program {
+            ctx.args(&[&name, &input]).stdin(MemoryInputPipe::new(input));
+        }
+        Self { ctx: ctx.build(), stdout, stderr }
     }
 }
 
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        let Self { grants, program, output_bytes, random_bytes, wasi, table, .. } = self;
+        let wasi = wasi.get_or_insert_with(|| Wasi::new(grants, program.take(), *output_bytes, *random_bytes));
+        WasiCtxView { ctx: &mut wasi.ctx, table }
     }
 }

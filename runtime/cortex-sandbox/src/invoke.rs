@@ -1,5 +1,6 @@
 //! One call: a fresh store and instance, the call under its limits, and the outcome classified by type.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -29,7 +30,7 @@ pub struct Call<'a> {
     /// What the call may use.
     pub limits: &'a Limits,
     /// What the call may reach.
-    pub grants: &'a Grants,
+    pub grants: &'a Arc<Grants>,
 }
 
 /// What came back from the guest, before it is known whether it is any good.
@@ -165,7 +166,7 @@ fn finish(
         wall_us: micros(started.elapsed()),
         instantiate_us: micros(instantiated - started),
     };
-    let (stdout, stderr) = (guest.stdout.take(), guest.stderr.take());
+    let (stdout, stderr) = guest.output();
     let mut outcome = match ran {
         Ok(returned) => answered(returned, stdout, &stderr, call.limits),
         Err(error) => Outcome { stdout, ..stopped(&error, call.limits) },
