@@ -111,7 +111,7 @@ impl Workshop {
             BuilderKind::Rust => &RustBuilder,
         };
         let tree = SourceTree::read(folder, manifest)?;
-        let source = self.source_digest(spec, &tree, builder)?;
+        let source = source_digest(spec, &tree, builder)?;
         if !force && let Some(built) = self.find(spec, folder, &source)? {
             return Ok(built);
         }
@@ -144,11 +144,12 @@ impl Workshop {
         }
         Ok(self.store.get(source).map(|component| Built { component, source: source.into(), origin: Origin::Store }))
     }
+}
 
-    fn source_digest(&self, spec: &ToolSpec, tree: &SourceTree, builder: &dyn Builder) -> Result<String, BuildError> {
-        let parts = [tree.digest()?, sha256(&spec.build_inputs()), builder.fixed_inputs()];
-        Ok(sha256(parts.join("\n").as_bytes()))
-    }
+/// The digest of everything that a build depends on but the compiler.
+fn source_digest(spec: &ToolSpec, tree: &SourceTree, builder: &dyn Builder) -> Result<String, BuildError> {
+    let parts = [tree.digest()?, sha256(&spec.build_inputs()), builder.fixed_inputs()];
+    Ok(sha256(parts.join("\n").as_bytes()))
 }
 
 /// A component that the manifest names. Its digest is its source.

@@ -43,7 +43,7 @@ const PASSED_ON: &[&str] = &[
 const OUTPUT_BYTES: usize = 1 << 20;
 
 /// How long one step of a build may take. A first Rust build with dependencies on a slow machine takes minutes.
-pub(crate) const STEP_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+pub(crate) const STEP_TIMEOUT: Duration = Duration::from_mins(30);
 
 /// A program to run, with the scrubbed environment.
 #[derive(Debug)]

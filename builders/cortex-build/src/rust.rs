@@ -70,9 +70,9 @@ fn cargo_manifest(job: &Job<'_>) -> Result<PathBuf, BuildError> {
             }
             let manifest = job.stage.join("Cargo.toml");
             let text = format!(
-                "[package]\nname = \"{}\"\nedition = \"2024\"\n[[bin]]\nname = \"{0}\"\npath = {:?}\n[workspace]\n",
+                "[package]\nname = \"{}\"\nedition = \"2024\"\n[[bin]]\nname = \"{0}\"\npath = {}\n[workspace]\n",
                 job.spec.name,
-                path.display().to_string()
+                toml_string(&path.display().to_string())
             );
             fs::write(&manifest, text)?;
             Ok(manifest)
@@ -106,7 +106,8 @@ fn compile(job: &Job<'_>, toolchain: &RustToolchain, manifest: &Path, target: &s
     if mentions_sdk(manifest)? {
         // The guest crate is in no registry; a patch that is not used would make cargo complain.
         let path = sdk::unpack(job.home)?;
-        cargo = cargo.args(["--config", &format!("patch.crates-io.{}.path={path:?}", sdk::CRATE)]);
+        let path = toml_string(&path.display().to_string());
+        cargo = cargo.args(["--config", &format!("patch.crates-io.{}.path={path}", sdk::CRATE)]);
     }
     let output = cargo.run()?;
     let messages = output.stdout.lines().filter_map(|line| serde_json::from_str::<Message>(line).ok());
@@ -124,8 +125,8 @@ fn compile(job: &Job<'_>, toolchain: &RustToolchain, manifest: &Path, target: &s
         [(_, only)] => Ok(only.clone()),
         [] => Err(layout(job, "it has neither a `fn main` nor a library of `crate-type = [\"cdylib\"]`".into())),
         several => several.iter().find(named).map(|(_, file)| file.clone()).ok_or_else(|| {
-            let names: Vec<&str> = several.iter().map(|(name, _)| name.as_str()).collect();
-            layout(job, format!("it builds several programs: {}", names.join(", ")))
+            let programs: Vec<&str> = several.iter().map(|(name, _)| name.as_str()).collect();
+            layout(job, format!("it builds several programs: {}", programs.join(", ")))
         }),
     }
 }
@@ -133,6 +134,11 @@ fn compile(job: &Job<'_>, toolchain: &RustToolchain, manifest: &Path, target: &s
 fn layout(job: &Job<'_>, problem: String) -> BuildError {
     let hint = format!("build one program or one `cdylib`, or give one of them the tool's name, `{}`", job.spec.name);
     BuildError::Layout { tool: job.spec.name.to_string(), problem, hint }
+}
+
+/// A basic string of TOML.
+fn toml_string(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// Whether a `Cargo.toml` depends on the guest crate. Cargo itself decides what the line means.

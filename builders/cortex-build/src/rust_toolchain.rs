@@ -111,7 +111,7 @@ impl RustToolchain {
         } else {
             progress.step(&format!("rustup target add {target}"));
             let add = Step::new("rustup").args(["target", "add", target]).dir(directory);
-            match add.timeout(Duration::from_secs(300)).run() {
+            match add.timeout(Duration::from_mins(5)).run() {
                 Ok(_) if rustc.has(target) => return Ok(Self::installed(&rustc)),
                 Ok(_) => tried.push("rustup added the target to another toolchain".into()),
                 Err(error) => tried.push(said("rustup", &error)),
@@ -307,7 +307,7 @@ impl Sysroot {
         self.root.join("rustc")
     }
 
-    /// rustup's own x86_64 toolchain ships the linkers for WebAssembly that a distribution's leaves out.
+    /// rustup's own `x86_64` toolchain ships the linkers for WebAssembly that a distribution's leaves out.
     fn toolchain(&self, rustc: &Rustc, linkers: &Rustc) -> Result<RustToolchain, BuildError> {
         let bin = linkers.rustlib(&linkers.host).join("bin");
         let linker = bin.join("wasm-component-ld");

@@ -6,11 +6,13 @@
 //! `cargo bench -p cortex-runtime` prints criterion's figures for both, and then the ratio, measured in alternating
 //! rounds so that what else the machine does weighs on both.
 
+#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use criterion::Criterion;
 use cortex_runtime::{CallOptions, Runtime, Settings};
+use criterion::Criterion;
 use serde_json::json;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig, Store};

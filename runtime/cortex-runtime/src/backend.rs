@@ -50,7 +50,7 @@ pub(crate) trait Runnable: Send + Sync {
 #[derive(Clone, Debug)]
 pub(crate) struct LoadFailure {
     pub(crate) ending: Ending,
-    pub(crate) failure: Failure,
+    pub(crate) failure: Box<Failure>,
 }
 
 /// Runs components in this process.
@@ -194,7 +194,7 @@ impl Backend for SandboxBackend {
 fn choose_function(component: &Component, wanted: Option<&str>) -> Result<Option<Function>, LoadFailure> {
     let fail = |message: String, hint: String| LoadFailure {
         ending: Ending::InvalidInput,
-        failure: Failure::new("unknown_function", message).with_hint(hint),
+        failure: Box::new(Failure::new("unknown_function", message).with_hint(hint)),
     };
     if component.contract() != Contract::Functions {
         return match wanted {
@@ -251,7 +251,7 @@ impl LoadFailure {
         if let Some(stderr) = error.stderr() {
             failure.details = Some(serde_json::json!({ "stderr": stderr }));
         }
-        Self { ending: Ending::BuildFailed, failure }
+        Self { ending: Ending::BuildFailed, failure: Box::new(failure) }
     }
 }
 
@@ -262,7 +262,7 @@ impl From<CacheError> for LoadFailure {
             CacheError::Sandbox(error) => (Ending::BuildFailed, error.hint()),
             CacheError::Io { .. } => (Ending::BuildFailed, None),
         };
-        Self { ending, failure: failure(ending, &error, hint) }
+        Self { ending, failure: Box::new(failure(ending, &error, hint)) }
     }
 }
 

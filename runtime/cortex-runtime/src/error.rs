@@ -75,6 +75,6 @@ impl RuntimeError {
 
 impl From<LoadFailure> for RuntimeError {
     fn from(failed: LoadFailure) -> Self {
-        Self::NotReady { ending: failed.ending, failure: Box::new(failed.failure) }
+        Self::NotReady { ending: failed.ending, failure: failed.failure }
     }
 }

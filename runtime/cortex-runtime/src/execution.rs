@@ -30,7 +30,7 @@ pub struct Execution {
     /// The JSON document that the tool answered with.
     pub result: Option<Box<RawValue>>,
     /// What went wrong; `None` on success.
-    pub error: Option<Failure>,
+    pub error: Option<Box<Failure>>,
     /// What the call used.
     pub usage: Usage,
     /// Standard output, unless it became the result.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use cortex_build::{Progress, stamp};
-use cortex_manifest::InputSchema;
+use cortex_manifest::{ByteSize, Fuel, InputSchema, Milliseconds};
 use cortex_sandbox::{Grants, Overrides};
 use lru::LruCache;
 
@@ -139,9 +139,9 @@ fn stamp_of(source: &ToolSource) -> Option<u64> {
 pub(crate) fn asks(tool: &Tool) -> Overrides {
     let resources = &tool.spec.implementation.resources;
     Overrides {
-        fuel: resources.fuel.map(|fuel| fuel.units()),
-        timeout: resources.timeout_ms.map(|timeout| timeout.duration()),
-        memory_bytes: resources.memory_bytes.map(|memory| memory.bytes()),
+        fuel: resources.fuel.map(Fuel::units),
+        timeout: resources.timeout_ms.map(Milliseconds::duration),
+        memory_bytes: resources.memory_bytes.map(ByteSize::bytes),
         output_bytes: resources.output_bytes.map(|output| usize::try_from(output.bytes()).unwrap_or(usize::MAX)),
     }
 }

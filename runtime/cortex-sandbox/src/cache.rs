@@ -35,10 +35,10 @@ pub const DEFAULT_CACHE_BYTES: u64 = 2 << 30;
 const COMPONENT_BYTES: u64 = 64 << 20;
 
 /// An entry that was used since is not touched again: recency only has to be good enough to choose what to drop.
-const TOUCH_INTERVAL: Duration = Duration::from_secs(3600);
+const TOUCH_INTERVAL: Duration = Duration::from_hours(1);
 
 /// A file without an entry that is younger than this may be a compilation under way in another process.
-const STALE: Duration = Duration::from_secs(3600);
+const STALE: Duration = Duration::from_hours(1);
 
 /// Why a component could not be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +83,22 @@ pub struct CacheEntry {
     used: Option<SystemTime>,
     #[serde(skip)]
     files: Vec<PathBuf>,
+}
+
+impl CacheEntry {
+    /// Reads a component's record.
+    fn read(path: &Path, current: bool) -> Option<Self> {
+        let component = path.file_name()?.to_str()?.strip_suffix(".json")?.replacen('-', ":", 1);
+        let reference: Reference = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+        let code = path.with_file_name(format!("{}.cwasm", reference.code_sha256));
+        Some(Self {
+            component,
+            bytes: reference.code_bytes,
+            current,
+            used: fs::metadata(path).and_then(|metadata| metadata.modified()).ok(),
+            files: vec![path.to_owned(), code],
+        })
+    }
 }
 
 /// What the cache holds.
@@ -203,25 +219,12 @@ impl CompiledCache {
         let mut entries = Vec::new();
         for engine in read_dir_or_empty(&self.root)? {
             for path in read_dir_or_empty(&engine)? {
-                entries.extend(self.entry(&path, engine == self.engine));
+                entries.extend(CacheEntry::read(&path, engine == self.engine));
             }
         }
         entries.sort_by_key(|entry| std::cmp::Reverse(entry.used));
         let bytes = entries.iter().map(|entry| entry.bytes).sum();
         Ok(CacheUsage { path: self.root.clone(), bytes, limit_bytes: self.limit_bytes, entries })
-    }
-
-    fn entry(&self, path: &Path, current: bool) -> Option<CacheEntry> {
-        let component = path.file_name()?.to_str()?.strip_suffix(".json")?.replacen('-', ":", 1);
-        let reference: Reference = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
-        let code = path.with_file_name(format!("{}.cwasm", reference.code_sha256));
-        Some(CacheEntry {
-            component,
-            bytes: reference.code_bytes,
-            current,
-            used: fs::metadata(path).and_then(|metadata| metadata.modified()).ok(),
-            files: vec![path.to_owned(), code],
-        })
     }
 
     /// Drops the entries used longest ago until at most `keep_bytes` are left, and what a crash left behind: files that

@@ -135,7 +135,7 @@ pub struct Outcome {
     /// The JSON document that the tool answered with. A tool that failed may have answered as well.
     pub result: Option<Box<RawValue>>,
     /// What went wrong; `None` on success.
-    pub error: Option<Failure>,
+    pub error: Option<Box<Failure>>,
     /// Standard output; empty for a command whose output became `result`.
     pub stdout: Captured,
     /// Standard error.
@@ -146,11 +146,11 @@ pub struct Outcome {
 
 impl Outcome {
     /// The outcome of a call that failed before or outside the guest.
-    pub fn failed(ending: Ending, failure: Failure) -> Self {
+    pub fn failed(ending: Ending, failure: impl Into<Box<Failure>>) -> Self {
         Self {
             ending,
             result: None,
-            error: Some(failure),
+            error: Some(failure.into()),
             stdout: Captured::default(),
             stderr: Captured::default(),
             usage: Usage::default(),

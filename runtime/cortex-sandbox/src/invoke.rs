@@ -231,7 +231,9 @@ fn failed(ending: Ending, message: impl Into<String>) -> Outcome {
 
 fn hinted(ending: Ending, message: impl Into<String>, hint: impl Into<String>) -> Outcome {
     let mut outcome = failed(ending, message);
-    outcome.error = outcome.error.map(|failure| failure.with_hint(hint));
+    if let Some(failure) = &mut outcome.error {
+        failure.hint = Some(hint.into());
+    }
     outcome
 }
 
@@ -284,8 +286,8 @@ fn exited(code: i32, stdout: Captured, stderr: &Captured) -> Outcome {
         if stdout.text.trim().is_empty() {
             return success(None);
         }
-        const HINT: &str = "print one JSON document to standard output, and everything else to standard error";
-        let outcome = parsed(stdout.text.clone(), HINT);
+        let hint = "print one JSON document to standard output, and everything else to standard error";
+        let outcome = parsed(stdout.text.clone(), hint);
         return if outcome.result.is_some() { outcome } else { Outcome { stdout, ..outcome } };
     }
     let value: Option<Value> = serde_json::from_str(&stdout.text).ok();

@@ -261,7 +261,6 @@ pub(crate) fn from_val(ty: &Type, value: &Val) -> Value {
             let pairs = record.fields().zip(values).map(|(f, (name, value))| (name.clone(), from_val(&f.ty, value)));
             Value::Object(pairs.collect())
         }
-        Val::Option(None) => Value::Null,
         Val::Option(Some(value)) => {
             let Type::Option(option) = ty else { return Value::Null };
             let inner = from_val(&option.ty(), value);
@@ -289,7 +288,9 @@ pub(crate) fn from_val(ty: &Type, value: &Val) -> Value {
             }
         }
         Val::Flags(names) => names.iter().map(String::as_str).collect(),
-        Val::Map(_) | Val::Resource(_) | Val::Future(_) | Val::Stream(_) | Val::ErrorContext(_) => Value::Null,
+        Val::Option(None) | Val::Map(_) | Val::Resource(_) | Val::Future(_) | Val::Stream(_) | Val::ErrorContext(_) => {
+            Value::Null
+        }
     }
 }
 

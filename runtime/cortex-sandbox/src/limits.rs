@@ -61,7 +61,7 @@ impl Limits {
     /// The most that an operator's defaults let a manifest ask for.
     pub const CEILING: Self = Self {
         fuel: 1_000_000_000_000,
-        timeout: Duration::from_secs(3600),
+        timeout: Duration::from_hours(1),
         memory_bytes: 4 << 30,
         output_bytes: 64 << 20,
         input_bytes: 64 << 20,

@@ -186,11 +186,12 @@ impl Command {
     pub(crate) fn format(&self) -> Format {
         match self {
             Self::Run(run) => run.reading.format,
-            Self::List(reading) | Self::Version(reading) => reading.format,
             Self::Show(tool) | Self::Plan(tool) => tool.reading.format,
             Self::Build(build) => build.reading.format,
             Self::Test(test) => test.reading.format,
-            Self::Cache(Cache { action: CacheAction::Info(reading) }) => reading.format,
+            Self::List(reading)
+            | Self::Version(reading)
+            | Self::Cache(Cache { action: CacheAction::Info(reading) }) => reading.format,
             Self::Cache(_) | Self::Schema | Self::Completions { .. } => Format::Text,
         }
     }

@@ -17,6 +17,7 @@ pub(crate) struct Printer {
     animated: bool,
 }
 
+#[expect(clippy::unused_self, reason = "whoever prints holds the printer, so that no one else does")]
 impl Printer {
     pub(crate) fn new(quiet: bool) -> Self {
         Self { quiet, animated: !quiet && io::stderr().is_terminal() && environment::progress_wanted() }

@@ -1,5 +1,6 @@
 //! `cortex-wasm cache`
 
+use cortex_manifest::ByteSize;
 use cortex_runtime::Runtime;
 
 use crate::args::{Cache, CacheAction, Format};
@@ -23,7 +24,7 @@ pub(super) fn execute(cache: &Cache, runtime: &Runtime, printer: &Printer) -> an
             }
         }
         CacheAction::Prune { keep } => {
-            let freed = runtime.prune_cache(keep.map_or(0, |keep| keep.bytes()))?;
+            let freed = runtime.prune_cache(keep.map_or(0, ByteSize::bytes))?;
             printer.data(&format!("freed {}", megabytes(freed)));
         }
     }
