@@ -105,7 +105,7 @@ fn compile(job: &Job<'_>, toolchain: &RustToolchain, manifest: &Path, target: &s
     }
     if mentions_sdk(manifest)? {
         // The guest crate is in no registry; a patch that is not used would make cargo complain.
-        let path = sdk::unpack(job.home)?;
+        let path = sdk::unpack(package)?;
         let path = toml_string(&path.display().to_string());
         cargo = cargo.args(["--config", &format!("patch.crates-io.{}.path={path}", sdk::CRATE)]);
     }
@@ -151,7 +151,6 @@ fn mentions_sdk(manifest: &Path) -> Result<bool, BuildError> {
 fn reproducible_flags(job: &Job<'_>, toolchain: &RustToolchain) -> String {
     let mut flags = vec![
         format!("--remap-path-prefix={}=/tool", job.stage.display()),
-        format!("--remap-path-prefix={}=/sdk", job.home.join("sdk").display()),
         format!("--remap-path-prefix={}=/cargo", toolchain.cargo_home.display()),
     ];
     flags.extend(toolchain.sysroot_sources.iter().map(|path| format!("--remap-path-prefix={}=/rustc", path.display())));

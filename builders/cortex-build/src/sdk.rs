@@ -31,10 +31,13 @@ pub(crate) fn digest() -> String {
     sha256(&all)
 }
 
-/// Writes the crate below `home` and returns its folder. The folder's name does not depend on the content, so that a
-/// tool's `Cargo.lock` and build are the same everywhere; files are only written when they differ.
-pub(crate) fn unpack(home: &Path) -> io::Result<PathBuf> {
-    let root = home.join("sdk").join(CRATE);
+/// Where the crate lies in a tool's stage. Inside of it, because cargo mixes the absolute path of a crate that lies
+/// outside of the workspace into its symbols, and components would differ from machine to machine.
+pub(crate) const FOLDER: &str = ".cortex";
+
+/// Writes the crate into a stage and returns its folder. Files are only written when they differ.
+pub(crate) fn unpack(stage: &Path) -> io::Result<PathBuf> {
+    let root = stage.join(FOLDER).join(CRATE);
     for (name, content) in FILES {
         let path = root.join(name);
         if fs::read(&path).is_ok_and(|written| written == *content) {
