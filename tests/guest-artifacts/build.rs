@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use fs_err as fs;
+
 /// What a guest's name may begin with, and what is tested with it.
 const SUITES: &[(&str, &str)] = &[
     ("contract", "how a component sees a call and how the host sees its answer"),
@@ -16,7 +18,7 @@ const SUITES: &[(&str, &str)] = &[
 const FOLDERS: &[(&str, &str)] = &[("examples", ".rs"), ("src/bin", ".rs"), ("wat", ".wat")];
 
 fn main() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the workspace exists");
+    let root = fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).expect("the workspace exists");
     let guests = root.join("tests/guests");
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed={}", guests.join("python").display());
@@ -25,7 +27,7 @@ fn main() {
     for (folder, end) in FOLDERS {
         let folder = guests.join(folder);
         println!("cargo::rerun-if-changed={}", folder.display());
-        for entry in folder.read_dir().unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+        for entry in fs::read_dir(&folder).expect("every folder is there") {
             let path = entry.expect("an entry can be read").path();
             let file = path.file_name().and_then(|name| name.to_str()).expect("names of guests are ASCII");
             let Some(name) = file.strip_suffix(end) else { panic!("`{}` is no `{end}` file", path.display()) };
@@ -38,8 +40,10 @@ fn main() {
             assert!(earlier.is_none(), "two guests are called `{name}`: {earlier:?} and `{}`", path.display());
         }
     }
-    let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets it")).join("guests.rs");
-    std::fs::write(out, generate(&root.join("target/guests"), &sources)).expect("OUT_DIR can be written to");
+    #[expect(clippy::disallowed_methods, reason = "cargo tells a build script by its environment where to write")]
+    let out = std::env::var_os("OUT_DIR").expect("cargo sets it");
+    let out = Path::new(&out).join("guests.rs");
+    fs::write(out, generate(&root.join("target/guests"), &sources)).expect("OUT_DIR can be written to");
 }
 
 fn generate(artifacts: &Path, sources: &BTreeMap<String, Vec<PathBuf>>) -> String {
@@ -58,9 +62,9 @@ fn generate(artifacts: &Path, sources: &BTreeMap<String, Vec<PathBuf>>) -> Strin
         };
         suite.push(name);
         let constant = name.to_uppercase();
-        let wasm = artifacts.join(format!("{name}.wasm"));
-        writeln!(code, "/// The guest `{name}`.\npub const {constant}: &str = {wasm:?};").expect("a string");
-        let sources: Vec<String> = sources.iter().map(|path| format!("{path:?}")).collect();
+        let wasm = literal(&artifacts.join(format!("{name}.wasm")));
+        writeln!(code, "/// The guest `{name}`.\npub const {constant}: &str = {wasm};").expect("a string");
+        let sources: Vec<String> = sources.iter().map(|path| literal(path)).collect();
         writeln!(table, "    ({constant}, &[{}]),", sources.join(", ")).expect("a string");
     }
     for (suite, names) in suites {
@@ -75,4 +79,9 @@ fn generate(artifacts: &Path, sources: &BTreeMap<String, Vec<PathBuf>>) -> Strin
     }
     writeln!(code, "const SOURCES: &[(&str, &[&str])] = &[\n{table}];").expect("a string");
     code
+}
+
+/// A path as a string literal of Rust.
+fn literal(path: &Path) -> String {
+    format!("{:?}", path.to_str().expect("the workspace's path is UTF-8"))
 }

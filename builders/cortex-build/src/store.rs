@@ -3,6 +3,8 @@
 //! - `components/<digest>.wasm`: a component, named by its own digest;
 //! - `builds/<source digest>.json`: which component a source became, and by which compiler.
 //!
+//! The store is bounded: the components that were built longest ago go first, and are built again when they are needed.
+//!
 //! Everything is written to a temporary name, synced and renamed, the component before its record, so that a crash
 //! leaves no half artefact.
 
@@ -14,6 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::BuildError;
 use crate::source::sha256;
+
+/// How much is kept. A Rust tool has 0.1 MB, a Python tool 20 MB.
+const STORE_BYTES: u64 = 1 << 30;
 
 /// The store below one directory.
 #[derive(Clone, Debug)]
@@ -73,7 +78,39 @@ impl ComponentStore {
         write_atomically(&path, wasm)?;
         let record = Record { component: digest.clone(), toolchain: toolchain.to_owned() };
         write_atomically(&self.record(source), &serde_json::to_vec(&record).map_err(io::Error::from)?)?;
+        self.shrink(STORE_BYTES)?;
         Ok(StoredComponent { digest, path, toolchain: toolchain.to_owned() })
+    }
+
+    /// Drops the components that were built longest ago until at most `keep_bytes` are left, with their records.
+    fn shrink(&self, keep_bytes: u64) -> io::Result<()> {
+        let mut records = Vec::new();
+        for file in fs::read_dir(self.root.join("builds"))? {
+            let path = file?.path();
+            let record = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
+            if let Some(record) = record {
+                let built = fs::metadata(&path)?.modified()?;
+                records.push((built, path, self.component(&record.component)));
+            }
+        }
+        records.sort_by_key(|(built, ..)| std::cmp::Reverse(*built));
+        let mut kept = std::collections::HashSet::new();
+        let mut kept_bytes = 0;
+        for (_, record, component) in records {
+            // Another process may be dropping the same ones.
+            let bytes = fs::metadata(&component).map_or(0, |metadata| metadata.len());
+            if kept.contains(&component) {
+                continue;
+            }
+            if kept_bytes + bytes <= keep_bytes {
+                kept_bytes += bytes;
+                kept.insert(component);
+            } else {
+                ignore_missing(fs::remove_file(&record))?;
+                ignore_missing(fs::remove_file(&component))?;
+            }
+        }
+        Ok(())
     }
 
     fn component(&self, digest: &str) -> PathBuf {
@@ -82,6 +119,13 @@ impl ComponentStore {
 
     fn record(&self, source: &str) -> PathBuf {
         self.root.join("builds").join(format!("{}.json", source.replace(':', "-")))
+    }
+}
+
+fn ignore_missing(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -114,6 +158,18 @@ mod tests {
     use fs_err as fs;
 
     use super::ComponentStore;
+
+    #[test]
+    fn the_oldest_components_go_first() {
+        let root = tempfile::tempdir().unwrap();
+        let store = ComponentStore::new(root.path());
+        let long_ago = std::time::SystemTime::UNIX_EPOCH;
+        store.put("sha256:old", b"12345", "rustc").unwrap();
+        fs::File::open(store.record("sha256:old")).unwrap().file().set_modified(long_ago).unwrap();
+        store.put("sha256:new", b"67890", "rustc").unwrap();
+        store.shrink(5).unwrap();
+        assert_eq!((store.get("sha256:old").is_some(), store.get("sha256:new").is_some()), (false, true));
+    }
 
     #[test]
     fn a_damaged_component_counts_as_absent() {

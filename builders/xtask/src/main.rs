@@ -1,1 +1,110 @@
-fn main() {}
+//! The chores of this repository: what is checked, generated, vendored and rebuilt. `cargo xtask help` lists them.
+
+mod artefacts;
+mod command;
+mod count;
+mod deny;
+mod generate;
+mod guests;
+mod layout;
+mod python;
+mod setup;
+mod steps;
+mod test;
+mod tidy;
+mod toolchain;
+mod vendor_wit;
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+use crate::command::{Program, say};
+use crate::layout::Layout;
+
+/// The chores of this repository.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Installs what the tests need, then formats, lints, audits, builds the guests and runs every test
+    ///
+    /// Ends with a line `N passed, N failed, N skipped`. A check that fails counts as one failure. With `CI=true` what this
+    /// machine lacks is a failure instead of being skipped.
+    Test {
+        /// Run only the tests whose name contains this, and no other check
+        filter: Option<String>,
+    },
+    /// Builds the guest programs of the tests into `target/guests`
+    Guests,
+    /// Rebuilds the components that are shipped beside their source
+    Artefacts {
+        /// Change nothing; fail where source and component disagree
+        #[arg(long)]
+        check: bool,
+    },
+    /// Copies the WASI packages of `wit/deps` from the crate `wasmtime-wasi`
+    VendorWit {
+        /// Change nothing; fail where they differ
+        #[arg(long)]
+        check: bool,
+    },
+    /// Writes what is generated from `wit/`
+    Generate {
+        /// Change nothing; fail where it differs
+        #[arg(long)]
+        check: bool,
+    },
+    /// Checks the rules that no compiler knows: sizes, names, links, paths of one machine
+    Tidy,
+    /// Checks licences, sources, duplicates and advisories of every dependency
+    Deny,
+    /// Runs the benchmarks of `cortex-runtime`
+    Bench {
+        /// Passed on to `cargo bench`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse().chore) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            say(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// `false` when the chore itself has said what is wrong.
+fn run(chore: &Chore) -> anyhow::Result<bool> {
+    let layout = Layout::new()?;
+    match chore {
+        Chore::Test { filter } => return Ok(test::run(&layout, filter.as_deref())),
+        Chore::Guests => guests::build(&layout)?,
+        Chore::Artefacts { check: true } => say(&artefacts::check(&layout)?),
+        Chore::Artefacts { check: false } => artefacts::rebuild(&layout)?,
+        Chore::VendorWit { check } => vendor_wit::run(&layout, *check)?,
+        Chore::Generate { check } => generate::run(&layout, *check)?,
+        Chore::Tidy => tidy::run(&layout)?,
+        Chore::Deny => {
+            deny::tree(&layout)?;
+            if let Some(unreachable) = deny::advisories(&layout)? {
+                say(&unreachable);
+            }
+        }
+        Chore::Bench { arguments } => {
+            let bench = Program::cargo(&layout).args(["bench", "-p", "cortex-runtime"]).args(arguments);
+            bench.passing_stdout().run().context("`cargo bench` failed")?;
+        }
+    }
+    Ok(true)
+}

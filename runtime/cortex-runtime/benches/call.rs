@@ -3,12 +3,18 @@
 //! The floor is wasmtime with the tuned pool and with fuel and epochs switched on, as any host needs them, and nothing
 //! else: no WASI, no limiter, no deadline, no validation, no record. `Runtime::call` has all of that.
 //!
+//! A whole process is compared in the same way: this program, called with `--bare`, does what a minimal wasmtime program
+//! does (engine, compiled code, link, call, print); the other is `cortex-wasm run` of the same build.
+//!
 //! `cargo bench -p cortex-runtime` prints criterion's figures for both, and then the ratio, measured in alternating
 //! rounds so that what else the machine does weighs on both.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
+#![expect(clippy::disallowed_methods, reason = "a bench starts the program that it measures")]
 
 use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use cortex_runtime::{CallOptions, Runtime, Settings};
@@ -23,6 +29,7 @@ const INPUT: &str = r#"{"expression":"sqrt(16) + 3^2"}"#;
 const CALCULATOR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../manifests/tools/calculator/calculator.wasm");
 const ROUNDS: usize = 100;
 const CALLS_A_ROUND: u32 = 500;
+const PROCESSES: usize = 200;
 
 /// wasmtime and nothing else.
 struct Floor {
@@ -56,6 +63,11 @@ impl Floor {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    if let [_, bare, code] = std::env::args().collect::<Vec<_>>().as_slice()
+        && bare == "--bare"
+    {
+        return Ok(bare_process(code)?);
+    }
     let floor = Floor::new()?;
     let home = tempfile::tempdir()?;
     let runtime = Runtime::new(Settings::new(home.path()))?;
@@ -91,6 +103,59 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (floor, ours, ratio) = (median(floors) * 1e6, median(ours) * 1e6, median(ratios));
     println!("calculator: wasmtime {floor:.1} us, Runtime::call {ours:.1} us, ratio {ratio:.2}");
     drop(runtime);
+    processes(&floor_code(home.path())?, home.path())?;
+    Ok(())
+}
+
+fn bare_config() -> Config {
+    let mut config = Config::new();
+    config.consume_fuel(true).epoch_interruption(true).concurrency_support(false);
+    config
+}
+
+/// Compiled code for the bare process.
+fn floor_code(folder: &Path) -> wasmtime::Result<PathBuf> {
+    let path = folder.join("calculator.cwasm");
+    let code = Engine::new(&bare_config())?.precompile_component(&fs_err::read(CALCULATOR)?)?;
+    fs_err::write(&path, code)?;
+    Ok(path)
+}
+
+/// The least that a process can do for an answer.
+#[expect(unsafe_code, reason = "what a minimal program does")]
+fn bare_process(code: &str) -> wasmtime::Result<()> {
+    let engine = Engine::new(&bare_config())?;
+    // SAFETY: the file was written by `floor_code` of this very program a moment ago.
+    let component = unsafe { Component::deserialize_file(&engine, code)? };
+    let tool = ToolPre::new(Linker::new(&engine).instantiate_pre(&component)?)?;
+    println!("{}", Floor { engine, tool }.call()?);
+    Ok(())
+}
+
+/// Prints what a whole process costs, when the program was built with this profile as well.
+fn processes(code: &Path, home: &Path) -> std::io::Result<()> {
+    let this = std::env::current_exe()?;
+    let Some(program) = this.ancestors().nth(2).map(|folder| folder.join("cortex-wasm")).filter(|path| path.exists())
+    else {
+        println!("process: no `cortex-wasm` of this profile; `cargo build --release` makes it");
+        return Ok(());
+    };
+    let bare = || Command::new(&this).arg("--bare").arg(code).stdout(Stdio::null()).status();
+    let whole = || {
+        let run = ["run", "calculator", INPUT];
+        Command::new(&program).args(run).env("CORTEX_HOME", home).current_dir(home).stdout(Stdio::null()).status()
+    };
+    let (mut bares, mut wholes) = (Vec::new(), Vec::new());
+    for _ in 0..PROCESSES {
+        let started = Instant::now();
+        assert!(bare()?.success());
+        bares.push(started.elapsed().as_secs_f64());
+        let started = Instant::now();
+        assert!(whole()?.success());
+        wholes.push(started.elapsed().as_secs_f64());
+    }
+    let (bare, whole) = (median(bares) * 1e3, median(wholes) * 1e3);
+    println!("process: bare wasmtime {bare:.2} ms, cortex-wasm run {whole:.2} ms, ratio {:.2}", whole / bare);
     Ok(())
 }
 

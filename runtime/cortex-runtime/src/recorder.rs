@@ -214,7 +214,8 @@ fn number(number: u64) -> i64 {
 fn insert_one(insert: &mut rusqlite::Statement<'_>, execution: &Execution) -> rusqlite::Result<()> {
     let usage = &execution.usage;
     insert.execute(params![
-        number(execution.execution_id.as_u64()),
+        // All 64 bits: SQLite's integers are signed, and `printf('%016x')` in the schema reads them as they were.
+        execution.execution_id.as_u64().cast_signed(),
         &*execution.tool,
         execution.component.as_deref(),
         execution.contract.map(cortex_sandbox::Contract::as_str),

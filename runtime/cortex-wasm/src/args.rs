@@ -165,13 +165,13 @@ pub(crate) struct Test {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Cache {
     #[command(subcommand)]
-    pub(crate) action: CacheAction,
+    pub(crate) action: Option<CacheAction>,
 }
 
 /// What to do with the cache.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CacheAction {
-    /// Show what it holds
+    /// Show what it holds (the default)
     Info(Reading),
     /// Drop the code that was unused longest
     Prune {
@@ -191,7 +191,7 @@ impl Command {
             Self::Test(test) => test.reading.format,
             Self::List(reading)
             | Self::Version(reading)
-            | Self::Cache(Cache { action: CacheAction::Info(reading) }) => reading.format,
+            | Self::Cache(Cache { action: Some(CacheAction::Info(reading)) }) => reading.format,
             Self::Cache(_) | Self::Schema | Self::Completions { .. } => Format::Text,
         }
     }

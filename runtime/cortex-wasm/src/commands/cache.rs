@@ -3,12 +3,13 @@
 use cortex_manifest::ByteSize;
 use cortex_runtime::Runtime;
 
-use crate::args::{Cache, CacheAction, Format};
+use crate::args::{Cache, CacheAction, Format, Reading};
 use crate::exit_status::ExitStatus;
 use crate::printer::Printer;
 
 pub(super) fn execute(cache: &Cache, runtime: &Runtime, printer: &Printer) -> anyhow::Result<ExitStatus> {
-    match &cache.action {
+    let info = CacheAction::Info(Reading { format: Format::Text });
+    match cache.action.as_ref().unwrap_or(&info) {
         CacheAction::Info(reading) => {
             let usage = runtime.cache_usage()?;
             match reading.format {

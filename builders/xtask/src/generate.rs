@@ -1,0 +1,32 @@
+//! What is generated from `wit/`: the custom section that tells which world a module of the guest crate implements.
+
+use anyhow::{Context, ensure};
+use fs_err as fs;
+use wit_component::{StringEncoding, metadata};
+use wit_parser::Resolve;
+
+use crate::command::say;
+use crate::layout::Layout;
+
+/// The world that `cortex-tool` implements.
+const WORLD: &str = "tool";
+
+pub(crate) fn run(layout: &Layout, check: bool) -> anyhow::Result<()> {
+    let path = layout.guest_crate().join("src/component-type.bin");
+    let wanted = component_type(layout).context("the world cannot be encoded")?;
+    if fs::read(&path).is_ok_and(|found| found == wanted) {
+        return Ok(());
+    }
+    ensure!(!check, "`{}` is not what `wit/` says; run `cargo xtask generate`", layout.relative(&path));
+    fs::write(&path, wanted)?;
+    say(&format!("wrote `{}`", layout.relative(&path)));
+    Ok(())
+}
+
+/// The world as wit-bindgen embeds it. Only what the world reaches is encoded, so the WASI packages are not part of it.
+fn component_type(layout: &Layout) -> anyhow::Result<Vec<u8>> {
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_path(layout.root().join("wit"))?;
+    let world = resolve.select_world(&[package], Some(WORLD))?;
+    metadata::encode(&resolve, world, StringEncoding::UTF8, None)
+}

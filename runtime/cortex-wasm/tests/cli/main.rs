@@ -1,0 +1,12 @@
+//! The command line as a person or a program meets it: whole outputs, with exit codes, from processes of their own.
+
+#[cfg(test)]
+mod build;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod inspect;
+#[cfg(test)]
+mod run;
+#[cfg(test)]
+mod session;

@@ -1,0 +1,16 @@
+//! Everything that needs guests, builds or a home directory, in one binary: linking wasmtime once is what takes time.
+
+#[cfg(test)]
+mod builds;
+#[cfg(test)]
+mod cache;
+#[cfg(test)]
+mod contracts;
+#[cfg(test)]
+mod foreign;
+#[cfg(test)]
+mod host;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod record;
