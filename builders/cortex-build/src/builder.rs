@@ -104,7 +104,7 @@ impl Workshop {
             let reason = plan.blocked.or_else(|| plan.reasons.into_iter().next());
             let (because, change) = reason.map_or_else(Default::default, |reason| (reason.because, reason.change));
             let hint = change.unwrap_or_else(|| "see `cortex-wasm plan`".into());
-            return Err(BuildError::NotPossible { tool: plan.tool, reason: because, hint });
+            return Err(BuildError::NotPossible { tool: plan.tool, backend: plan.backend, reason: because, hint });
         };
         let builder: &dyn Builder = match kind {
             BuilderKind::Component => return prebuilt(spec, folder),

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::plan::BackendKind;
+
 /// Why a tool could not be built.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -12,6 +14,8 @@ pub enum BuildError {
     NotPossible {
         /// The tool's name.
         tool: String,
+        /// The backend that the plan names.
+        backend: BackendKind,
         /// Why, as the plan says it.
         reason: String,
         /// What would change it.

@@ -11,6 +11,7 @@ use crate::error::BuildError;
 use crate::process::Step;
 use crate::rust_toolchain::RustToolchain;
 use crate::sdk;
+use crate::store::lock;
 
 /// Builds `fn main` programs (the command contract) and libraries of crate type `cdylib` (the tool contract).
 #[derive(Debug)]
@@ -43,8 +44,10 @@ impl Builder for RustBuilder {
         let manifest = cargo_manifest(job)?;
         let toolchain = RustToolchain::find_or_provision(job.home, &job.stage, target, job.offline, job.progress)?;
         job.progress.step(&format!("compiling {} with {}", job.spec.name, toolchain.version));
-        let wasm = compile(job, &toolchain, &manifest, target)?;
-        let wasm = fs::read(wasm)?;
+        // All tools share a target directory, where programs of one name replace each other: nobody else may build until
+        // this one is read.
+        let _only_one = lock(&job.home.join("target").join("rust.lock"))?;
+        let wasm = fs::read(compile(job, &toolchain, &manifest, target)?)?;
         Ok(Compiled { wasm: componentize(wasm)?, toolchain: toolchain.version })
     }
 }
@@ -62,7 +65,12 @@ fn cargo_manifest(job: &Job<'_>) -> Result<PathBuf, BuildError> {
             .into(),
     };
     match entrypoint {
-        Some(path) if path.file_name().is_some_and(|name| name == "Cargo.toml") => Ok(job.stage.join(path)),
+        Some(path) if path.file_name().is_some_and(|name| name == "Cargo.toml") => {
+            if !job.tree.contains(&path.to_string_lossy()) {
+                return Err(layout(format!("there is no `{}`", path.display())));
+            }
+            Ok(job.stage.join(path))
+        }
         _ if job.tree.contains("Cargo.toml") => Ok(job.stage.join("Cargo.toml")),
         Some(path) if path.extension().is_some_and(|extension| extension == "rs") => {
             if !job.tree.contains(&path.to_string_lossy()) {
@@ -70,7 +78,8 @@ fn cargo_manifest(job: &Job<'_>) -> Result<PathBuf, BuildError> {
             }
             let manifest = job.stage.join("Cargo.toml");
             let text = format!(
-                "[package]\nname = \"{}\"\nedition = \"2024\"\n[[bin]]\nname = \"{0}\"\npath = {}\n[workspace]\n",
+                // The prefix keeps names apart that mean something to cargo, such as `test` and `deps`.
+                "[package]\nname = \"tool-{}\"\nedition = \"2024\"\n[[bin]]\nname = \"tool-{0}\"\npath = {}\n[workspace]\n",
                 job.spec.name,
                 toml_string(&path.display().to_string())
             );
@@ -103,7 +112,7 @@ fn compile(job: &Job<'_>, toolchain: &RustToolchain, manifest: &Path, target: &s
     if package.join("Cargo.lock").exists() {
         cargo = cargo.args(["--locked"]);
     }
-    if mentions_sdk(manifest)? {
+    if depends_on_sdk(toolchain, manifest)? {
         // The guest crate is in no registry; a patch that is not used would make cargo complain.
         let path = sdk::unpack(package)?;
         let path = toml_string(&path.display().to_string());
@@ -141,16 +150,39 @@ fn toml_string(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// Whether a `Cargo.toml` depends on the guest crate. Cargo itself decides what the line means.
-fn mentions_sdk(manifest: &Path) -> Result<bool, BuildError> {
-    let text = fs::read_to_string(manifest)?;
-    Ok(text.lines().any(|line| line.trim_start().trim_start_matches("dependencies.").starts_with(sdk::CRATE)))
+/// The part of `cargo metadata` that says what a package depends on.
+#[derive(Debug, Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Package {
+    dependencies: Vec<Dependency>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Dependency {
+    name: String,
+}
+
+/// Whether a package depends on the guest crate, in whatever way its `Cargo.toml` says so.
+fn depends_on_sdk(toolchain: &RustToolchain, manifest: &Path) -> Result<bool, BuildError> {
+    let metadata = Step::new(&toolchain.cargo)
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1", "--manifest-path"])
+        .args([manifest])
+        .dir(manifest.parent().unwrap_or(manifest))
+        .run()?;
+    let metadata: Metadata = serde_json::from_str(&metadata.stdout).map_err(std::io::Error::from)?;
+    let mut dependencies = metadata.packages.iter().flat_map(|package| &package.dependencies);
+    Ok(dependencies.any(|dependency| dependency.name == sdk::CRATE))
 }
 
 /// Paths of this machine would make components differ from machine to machine, and tell about it.
 fn reproducible_flags(job: &Job<'_>, toolchain: &RustToolchain) -> String {
     let mut flags = vec![
-        format!("--remap-path-prefix={}=/tool", job.stage.display()),
+        // The folder of all stages, not this tool's: flags that differ would make every tool compile its dependencies anew.
+        format!("--remap-path-prefix={}=/tool", job.stage.parent().unwrap_or(&job.stage).display()),
         format!("--remap-path-prefix={}=/cargo", toolchain.cargo_home.display()),
     ];
     flags.extend(toolchain.sysroot_sources.iter().map(|path| format!("--remap-path-prefix={}=/rustc", path.display())));

@@ -4,6 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 
@@ -11,6 +13,9 @@ use crate::layout::Layout;
 
 /// What cargo tells this program about itself; the programs that it starts are others.
 const OF_THIS_PROGRAM: &[&str] = &["CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_BIN_", "CARGO_PRIMARY_PACKAGE"];
+
+/// How long a program may print nothing before it counts as stuck. CI ends after 90 minutes without saying where it was.
+const SILENCE_MAX: Duration = Duration::from_mins(15);
 
 /// Says something about the progress, on standard error.
 pub(crate) fn say(line: &str) {
@@ -113,18 +118,35 @@ impl Program {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// Runs it and hands over each line of its standard output as it comes. `false` when it did not end well.
+    /// Runs it and hands over each line of its standard output as it comes. `false` when it did not end well. One that is
+    /// silent for too long is stopped.
     pub(crate) fn lines(mut self, mut each: impl FnMut(&str)) -> anyhow::Result<bool> {
         self.command.stdout(Stdio::piped());
         let mut child = self.command.spawn().with_context(|| self.cannot_start())?;
         let mut stdout = BufReader::new(child.stdout.take().context("it was piped")?);
-        let mut line = Vec::new();
-        // A test may print what is no UTF-8.
-        while stdout.read_until(b'\n', &mut line)? > 0 {
-            each(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']));
-            line.clear();
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut line = Vec::new();
+            while stdout.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+                // A test may print what is no UTF-8.
+                let text = String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned();
+                line.clear();
+                if sender.send(text).is_err() {
+                    break;
+                }
+            }
+        });
+        loop {
+            match lines.recv_timeout(SILENCE_MAX) {
+                Ok(line) => each(&line),
+                Err(RecvTimeoutError::Disconnected) => return Ok(child.wait()?.success()),
+                Err(RecvTimeoutError::Timeout) => {
+                    stop(child.id());
+                    child.wait()?;
+                    bail!("`{}` was stopped: silent for {} minutes", self.line(), SILENCE_MAX.as_secs() / 60);
+                }
+            }
         }
-        Ok(child.wait()?.success())
     }
 
     /// Whether it can be started and ends well, silently.
@@ -143,3 +165,20 @@ impl Program {
         line.join(" ")
     }
 }
+
+/// Ends a process and everything that it started, as far as the system tells. It stays in our process group, so that Ctrl-C
+/// reaches all of them.
+#[cfg(unix)]
+fn stop(process: u32) {
+    let children = fs_err::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap_or_default();
+    for child in children.split_ascii_whitespace().filter_map(|child| child.parse().ok()) {
+        stop(child);
+    }
+    if let Some(pid) = i32::try_from(process).ok().and_then(rustix::process::Pid::from_raw) {
+        // It may have ended at this very moment, which is as good.
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+    }
+}
+
+#[cfg(not(unix))]
+fn stop(_: u32) {}

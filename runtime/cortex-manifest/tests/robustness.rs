@@ -1,9 +1,9 @@
 //! Broken and hostile text: whatever is given, reading ends in a value or in an error that points into the text.
 
-use std::fs;
 use std::path::Path;
 
 use cortex_manifest::{ComplexityLimit, Rule, ToolSpec};
+use fs_err as fs;
 
 const HEAD: &str =
     "kind: Tool\nversion: \"1.0\"\nname: tool\nsummary: Does something.\nimplementation: { entrypoint: tool.py }\n";

@@ -1,10 +1,10 @@
 //! Golden files: every manifest in `tests/ui/good` has the JSON of its `ToolSpec` beside it, every one in `tests/ui/bad`
 //! the report of its mistakes. `BLESS=1 cargo test -p cortex-manifest` rewrites them; the diff is then for a person to read.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use cortex_manifest::{ToolSpec, manifest_schema};
+use fs_err as fs;
 use serde_json::Value;
 
 fn manifests(folder: &str) -> Vec<PathBuf> {
@@ -16,9 +16,14 @@ fn manifests(folder: &str) -> Vec<PathBuf> {
     files
 }
 
+#[expect(clippy::disallowed_methods, reason = "how a person asks for new golden files")]
+fn blessing() -> bool {
+    std::env::var_os("BLESS").is_some()
+}
+
 /// Compares with the golden file, or writes it. Returns what differs.
 fn compare(golden: &Path, actual: &str) -> Option<String> {
-    if std::env::var_os("BLESS").is_some() {
+    if blessing() {
         fs::write(golden, actual).expect("the golden file can be written");
         return None;
     }
@@ -63,7 +68,7 @@ fn bad_manifests_are_told_what_their_golden_files_say() {
 
 #[test]
 fn every_golden_file_has_its_manifest() {
-    if std::env::var_os("BLESS").is_some() {
+    if blessing() {
         return; // The other tests are writing them at this moment.
     }
     for (folder, end) in [("good", "json"), ("bad", "err")] {

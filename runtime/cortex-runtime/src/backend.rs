@@ -205,7 +205,8 @@ fn choose_function(component: &Component, wanted: Option<&str>) -> Result<Option
             )),
         };
     }
-    let names: Vec<String> = component.functions().iter().map(|function| format!("`{}`", function.name)).collect();
+    let callable = component.functions().iter().filter(|function| function.unsupported.is_none());
+    let names: Vec<String> = callable.map(|function| format!("`{}`", function.name)).collect();
     let hint = format!("append `#` and one of its functions: {}", names.join(", "));
     match (component.function(wanted), wanted) {
         (Some(Function { name, unsupported: Some(why), .. }), _) => {
@@ -243,7 +244,11 @@ impl Runnable for RunnableComponent {
 
 impl LoadFailure {
     fn building(tool: &Tool, error: &BuildError) -> Self {
-        let mut failure = failure(Ending::BuildFailed, error, error.hint());
+        let ending = match error {
+            BuildError::NotPossible { backend: BackendKind::Docker, .. } => Ending::BackendUnavailable,
+            _ => Ending::BuildFailed,
+        };
+        let mut failure = failure(ending, error, error.hint());
         let name = tool.spec.name.as_str();
         if !failure.message.contains(name) {
             failure.message = format!("`{name}` was not built: {}", failure.message);
@@ -251,7 +256,7 @@ impl LoadFailure {
         if let Some(stderr) = error.stderr() {
             failure.details = Some(serde_json::json!({ "stderr": stderr }));
         }
-        Self { ending: Ending::BuildFailed, failure: Box::new(failure) }
+        Self { ending, failure: Box::new(failure) }
     }
 }
 

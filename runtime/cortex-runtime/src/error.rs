@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use cortex_manifest::ManifestError;
-use cortex_sandbox::{Ending, Failure, SandboxError};
+use cortex_sandbox::{Ending, Failure, LimitError, SandboxError};
 
 use crate::backend::LoadFailure;
 
@@ -42,6 +42,9 @@ pub enum RuntimeError {
         /// What went wrong.
         failure: Box<Failure>,
     },
+    /// The manifest asks for more than the operator allows.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
     /// Executions cannot be recorded.
     #[error("executions cannot be recorded in `{}`", path.display())]
     Record {
@@ -68,6 +71,7 @@ impl RuntimeError {
             Self::Manifest(error) => error.hint(),
             Self::Sandbox(error) => error.hint(),
             Self::NotReady { failure, .. } => failure.hint.clone(),
+            Self::Limit(error) => Some(error.hint()),
             Self::Record { .. } | Self::Io(_) => None,
         }
     }

@@ -40,6 +40,9 @@ const TOUCH_INTERVAL: Duration = Duration::from_hours(1);
 /// A file without an entry that is younger than this may be a compilation under way in another process.
 const STALE: Duration = Duration::from_hours(1);
 
+/// A record is a line of JSON; more is none of ours.
+const RECORD_BYTES: u64 = 4096;
+
 /// Why a component could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
@@ -66,6 +69,8 @@ pub fn digest(bytes: &[u8]) -> String {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Reference {
+    /// Whose code it is, so that a record that was copied to another name is not believed.
+    component: String,
     code_sha256: String,
     code_bytes: u64,
 }
@@ -187,8 +192,14 @@ impl CompiledCache {
     /// Loads what is there and sound. Anything else counts as absent: it is compiled anew and replaced.
     fn read(&self, sandbox: &Sandbox, component: &str) -> Option<Compiled> {
         let path = self.file(component, "json");
-        let reference: Reference = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
-        if !is_sha256(&reference.code_sha256) {
+        let mut record = Vec::new();
+        let file = fs::File::open(&path).ok()?;
+        if !is_private(&file) {
+            return None;
+        }
+        file.take(RECORD_BYTES).read_to_end(&mut record).ok()?;
+        let reference: Reference = serde_json::from_slice(&record).ok()?;
+        if reference.component != component || !is_sha256(&reference.code_sha256) {
             return None;
         }
         let code = self.engine.join(format!("{}.cwasm", reference.code_sha256));
@@ -206,7 +217,7 @@ impl CompiledCache {
     fn write(&self, component: &str, code: &[u8]) -> io::Result<()> {
         let code_sha256 = format!("{:x}", Sha256::digest(code));
         write_atomically(&self.engine.join(format!("{code_sha256}.cwasm")), code)?;
-        let reference = Reference { code_sha256, code_bytes: code.len() as u64 };
+        let reference = Reference { component: component.to_owned(), code_sha256, code_bytes: code.len() as u64 };
         write_atomically(&self.file(component, "json"), &serde_json::to_vec(&reference)?)
     }
 

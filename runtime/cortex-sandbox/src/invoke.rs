@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use serde_json::value::RawValue;
-use wasmtime::component::Val;
+use wasmtime::component::{ResourceTableError, Val};
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
@@ -63,7 +63,7 @@ impl Sandbox {
         };
         let mut store = Store::new(&self.engine, guest);
         let mut instantiated = started;
-        let ran = match call.limits.apply(&mut store, started) {
+        let ran = match call.limits.apply(&mut store, component.contract(), started) {
             Ok(()) => {
                 let run = run(component, &mut store, &call, &text, &mut instantiated);
                 // Epochs stop a guest that computes; this stops one that waits in the host.
@@ -169,7 +169,7 @@ fn finish(
     let (stdout, stderr) = guest.output();
     let mut outcome = match ran {
         Ok(returned) => answered(returned, stdout, &stderr, call.limits),
-        Err(error) => Outcome { stdout, ..stopped(&error, call.limits) },
+        Err(error) => Outcome { stdout, ..stopped(&error, call.limits, instantiated == started) },
     };
     outcome.stderr = stderr;
     outcome.usage = usage;
@@ -197,7 +197,10 @@ fn answered(returned: Returned, stdout: Captured, stderr: &Captured, limits: &Li
                 Some(failed) => failed,
             }
         }
-        Returned::ToolError(error) => tool_error(error),
+        Returned::ToolError(error) => {
+            let data = error.data.as_ref().map_or(0, String::len);
+            check_size(data, limits).unwrap_or_else(|| tool_error(error))
+        }
         Returned::ErrorValue(value) => {
             let message = said(&value).unwrap_or_else(|| value.to_string());
             let mut outcome = failed(Ending::ToolError, message);
@@ -311,11 +314,12 @@ fn said(value: &Value) -> Option<String> {
 }
 
 fn last_line(text: &str) -> Option<&str> {
-    text.lines().map(str::trim).rfind(|line| !line.is_empty())
+    // Rust ends a panic's message with a note about backtraces.
+    text.lines().map(str::trim).rfind(|line| !line.is_empty() && !line.starts_with("note: "))
 }
 
 /// The one place where an error of wasmtime becomes an ending, by type.
-fn stopped(error: &wasmtime::Error, limits: &Limits) -> Outcome {
+fn stopped(error: &wasmtime::Error, limits: &Limits, instantiating: bool) -> Outcome {
     let raise = |name: &str| format!("raise `implementation.resources.{name}` in the manifest");
     if let Some(exceeded) = error.downcast_ref::<DeadlineExceeded>() {
         return hinted(Ending::DeadlineExceeded, exceeded.to_string(), raise("timeout"));
@@ -335,11 +339,28 @@ fn stopped(error: &wasmtime::Error, limits: &Limits) -> Outcome {
             return hinted(Ending::OutOfFuel, message, raise("fuel"));
         }
         Some(trap) => failed(Ending::Trap, format!("crashed: {trap}")),
-        None => failed(Ending::Trap, format!("crashed: {error:#}")),
+        None => refused_by_host(error, limits, instantiating),
     };
     if let (Some(backtrace), Some(failure)) = (error.downcast_ref::<WasmBacktrace>(), &mut outcome.error) {
         let names = backtrace.frames().iter().filter_map(|frame| frame.func_name()).map(Value::from);
         failure.details = Some(serde_json::json!({ "backtrace": names.collect::<Vec<_>>() }));
     }
     outcome
+}
+
+/// What wasmtime refuses with an error of no type of ours. Its cause is one line; the backtrace around it is a detail.
+fn refused_by_host(error: &wasmtime::Error, limits: &Limits, instantiating: bool) -> Outcome {
+    let cause = error.root_cause();
+    if instantiating {
+        // The guest's own code had no part in it, so it is the component that asks for too much of something.
+        let count = limits.instances;
+        let message = format!("needs more than {count} core instances, memories or tables: {cause}");
+        return failed(Ending::MemoryExceeded, message);
+    }
+    if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
+        return failed(Ending::Trap, format!("crashed: more than {} handles open at once", limits.handles));
+    }
+    let (copied, random) = (limits.hostcall_bytes, limits.random_bytes);
+    let bounds = format!("one host call copies at most {copied} bytes and gives {random} random ones");
+    failed(Ending::Trap, format!("crashed in a call of the host: {cause} ({bounds})"))
 }

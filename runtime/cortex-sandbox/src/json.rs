@@ -93,8 +93,10 @@ fn to_val(ty: &Type, json: &Value, path: &Path<'_>) -> Result<Val> {
         }
         Type::Flags(flags) => {
             let mut set = Vec::new();
-            for flag in array(json, path)? {
-                let name = string(flag, path)?;
+            for (at, flag) in array(json, path)?.iter().enumerate() {
+                let at = at.to_string();
+                let path = path.child(&at);
+                let name = string(flag, &path)?;
                 if !flags.names().any(|known| known == name) {
                     return Err(path.error(one_of(flags.names()), flag));
                 }
@@ -136,13 +138,21 @@ fn to_val(ty: &Type, json: &Value, path: &Path<'_>) -> Result<Val> {
 }
 
 fn signed<T: TryFrom<i64>>(json: &Value, path: &Path<'_>, name: &str) -> Result<T> {
-    let value = json.as_i64().and_then(|value| T::try_from(value).ok());
+    let value = json.as_i64().or_else(|| whole(json)).and_then(|value| T::try_from(value).ok());
     value.ok_or_else(|| path.error(format!("an integer that fits {name}"), json))
 }
 
 fn unsigned<T: TryFrom<u64>>(json: &Value, path: &Path<'_>, name: &str) -> Result<T> {
-    let value = json.as_u64().and_then(|value| T::try_from(value).ok());
+    let value = json.as_u64().or_else(|| u64::try_from(whole(json)?).ok()).and_then(|value| T::try_from(value).ok());
     value.ok_or_else(|| path.error(format!("an integer that fits {name}"), json))
+}
+
+/// To JSON Schema `3.0` is an integer, as far as a number with a point says every integer.
+fn whole(json: &Value) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let value = json.as_f64().filter(|value| value.fract() == 0.0 && value.abs() <= EXACT)?;
+    #[expect(clippy::cast_possible_truncation, reason = "it is whole and small enough")]
+    Some(value as i64)
 }
 
 fn float(json: &Value, path: &Path<'_>) -> Result<f64> {

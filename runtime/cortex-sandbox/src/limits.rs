@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
+use crate::component::Contract;
 use crate::guest::Guest;
 
 /// What a call may use. Every limit has a value; there is no "unlimited".
@@ -74,20 +75,39 @@ impl Limits {
     /// The limits of one call: the defaults, changed by what the manifest asks for (up to `ceiling`), then lowered by
     /// what the caller says. A caller cannot raise a limit: the manifest is where a tool says what it needs.
     pub fn resolve(ceiling: &Self, manifest: &Overrides, call: &Overrides) -> Result<Self, LimitError> {
-        let mut limits = Self::DEFAULT;
+        // An operator's ceiling holds for tools that ask for nothing as well.
+        let mut limits = Self::DEFAULT.at_most(ceiling);
         manifest.apply(&mut limits, ceiling, LimitSource::Manifest)?;
         let of_the_tool = limits.clone();
         call.apply(&mut limits, &of_the_tool, LimitSource::Call)?;
-        // A result is copied out of the guest in one host call, so that budget has to follow it.
-        limits.hostcall_bytes = limits.hostcall_bytes.max(limits.output_bytes.saturating_mul(2));
         Ok(limits)
     }
 
+    fn at_most(self, ceiling: &Self) -> Self {
+        Self {
+            fuel: self.fuel.min(ceiling.fuel),
+            timeout: self.timeout.min(ceiling.timeout),
+            memory_bytes: self.memory_bytes.min(ceiling.memory_bytes),
+            output_bytes: self.output_bytes.min(ceiling.output_bytes),
+            input_bytes: self.input_bytes.min(ceiling.input_bytes),
+            instances: self.instances.min(ceiling.instances),
+            handles: self.handles.min(ceiling.handles),
+            hostcall_bytes: self.hostcall_bytes.min(ceiling.hostcall_bytes),
+            random_bytes: self.random_bytes.min(ceiling.random_bytes),
+        }
+    }
+
     /// Puts every limit on a fresh store. The only place where limits meet wasmtime.
-    pub(crate) fn apply(&self, store: &mut Store<Guest>, started: Instant) -> wasmtime::Result<()> {
+    pub(crate) fn apply(&self, store: &mut Store<Guest>, contract: Contract, started: Instant) -> wasmtime::Result<()> {
         store.limiter(|guest| &mut guest.limiter);
         store.set_fuel(self.fuel)?;
-        store.set_hostcall_fuel(self.hostcall_bytes);
+        store.set_hostcall_fuel(match contract {
+            // The result is one string, copied in one go before its size is known to us. It cannot be larger than the
+            // guest's memory, so that bounds the copy.
+            Contract::Tool => self.hostcall_bytes.max(usize::try_from(self.memory_bytes).unwrap_or(usize::MAX)),
+            // wasmtime's dynamic values take up to 40 bytes on the host for one of the guest.
+            Contract::Command | Contract::Functions => self.hostcall_bytes,
+        });
         store.data_mut().table.set_max_capacity(self.handles);
 
         // The epoch is shared by all calls; the deadline is this store's own, so one call's end never touches another.

@@ -47,6 +47,7 @@ fn classify(error: &RuntimeError) -> (ExitStatus, &'static str) {
         RuntimeError::UnknownTool { .. } => (ExitStatus::Manifest, "unknown_tool"),
         RuntimeError::NoTool { .. } => (ExitStatus::Manifest, "no_tool"),
         RuntimeError::Manifest(_) => (ExitStatus::Manifest, "invalid_manifest"),
+        RuntimeError::Limit(_) => (ExitStatus::Denied, "denied"),
         RuntimeError::NotReady { ending, .. } => (ExitStatus::of_ending(*ending), ending.as_str()),
         // What is left is this machine's: the engine, the disk, the database.
         _ => (ExitStatus::Internal, "internal"),

@@ -1,6 +1,6 @@
 //! The guest programs of `tests/guests`: a constant for each with the path of its component, and a macro for each suite.
 //!
-//! ```ignore
+//! ```text
 //! macro_rules! assert_test_exists {
 //!     ($name:ident) => {
 //!         #[expect(unused_imports, reason = "only here to make sure that it exists")]

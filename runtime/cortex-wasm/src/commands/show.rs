@@ -17,7 +17,7 @@ pub(super) fn execute(args: &ToolArgs, runtime: &Runtime, printer: &Printer) -> 
         }
         _ => Vec::new(),
     };
-    let limits = runtime.limits(&tool).map_err(anyhow::Error::from)?;
+    let limits = runtime.limits(&tool)?;
     match args.reading.format {
         Format::Json => {
             let functions: Vec<Value> = functions.iter().map(function_json).collect();
@@ -66,7 +66,7 @@ fn print_text(tool: &Tool, limits: &Limits, printer: &Printer) -> anyhow::Result
         let kind = serde_json::to_value(parameter.kind)?;
         let description = parameter.description.as_deref().unwrap_or_default();
         let kind = kind.as_str().unwrap_or_default();
-        printer.data(&format!("parameter    {} ({kind}{required})  {description}", parameter.name));
+        printer.data(format!("parameter    {} ({kind}{required})  {description}", parameter.name).trim_end());
     }
     let megabytes = limits.memory_bytes >> 20;
     printer.data(&format!("limits       fuel {}, {megabytes} MiB of memory, {:?}", limits.fuel, limits.timeout));

@@ -196,6 +196,30 @@ fn a_cargo_project_of_a_library_becomes_a_tool() {
     assert_eq!(source.files(), before, "nothing is built in the tool's own folder");
 }
 
+/// The guest crate is in no registry, however a `Cargo.toml` names it.
+#[test]
+fn the_guest_crate_is_found_however_it_is_written() {
+    for dependency in [
+        "[dependencies]\nserde_json = \"1\"\n[dependencies.cortex-tool]\nversion = \"0.1\"\n",
+        "[dependencies]\nserde_json = \"1\"\n\"cortex-tool\" = \"0.1\"\n",
+        "[dependencies]\nserde_json = \"1\"\ncortex_tool = { package = \"cortex-tool\", version = \"0.1\" }\n",
+        "dependencies = { serde_json = \"1\", cortex-tool = \"0.1\" }\n",
+    ] {
+        let greeting = unique();
+        let source = library("written", &greeting);
+        source.write(
+            "Cargo.toml",
+            &format!(
+                "{}[package]\nname = \"anything\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[lib]\n\
+                 crate-type = [\"cdylib\"]\n{}[workspace]\n",
+                if dependency.starts_with('[') { "" } else { dependency },
+                if dependency.starts_with('[') { dependency } else { "" },
+            ),
+        );
+        assert_eq!(source.answer(&warm_home())["greeting"], greeting, "{dependency}");
+    }
+}
+
 /// The smallest and fastest kind of tool imports nothing, so there is nothing that a sandbox could get wrong.
 #[test]
 fn a_library_for_the_bare_target_becomes_a_tool() {
@@ -215,6 +239,23 @@ fn a_cargo_project_of_a_program_becomes_a_command() {
     );
     source.write("src/main.rs", "fn main() { println!(\"{:?}\", env!(\"CARGO_PKG_NAME\")); }\n");
     assert_eq!(source.answer(home.path()), json!("other-name"));
+}
+
+/// Names that mean something to Rust or to cargo are names of tools as good as any.
+#[test]
+fn a_tool_of_one_file_may_have_any_name_that_a_tool_may_have() {
+    let home = new_home();
+    let works = |name: &&str| Source::prints(name, name).call(home.path()).ending == Ending::Success;
+    let names = ["test", "build", "deps", "core", "std", "match", "self", "a-b_c", "x"];
+    let (_, refused): (Vec<&str>, Vec<&str>) = names.into_iter().partition(works);
+    assert_eq!(refused, Vec::<&str>::new());
+}
+
+#[test]
+fn a_home_may_have_any_name_that_a_folder_may_have() {
+    let folder = new_home();
+    let home = folder.path().join("a user's \"own\" folder, ünï $HOME");
+    assert_eq!(Source::prints("prints", "one").answer(&home), json!("one"));
 }
 
 #[test]
