@@ -360,7 +360,11 @@ fn refused_by_host(error: &wasmtime::Error, limits: &Limits, instantiating: bool
     if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
         return failed(Ending::Trap, format!("crashed: more than {} handles open at once", limits.handles));
     }
+    if error.downcast_ref::<WasmBacktrace>().is_none() {
+        // The guest's code had returned: what it returned breaks the canonical ABI.
+        return failed(Ending::Trap, format!("crashed: {cause}"));
+    }
     let (copied, random) = (limits.hostcall_bytes, limits.random_bytes);
     let bounds = format!("one host call copies at most {copied} bytes and gives {random} random ones");
-    failed(Ending::Trap, format!("crashed in a call of the host: {cause} ({bounds})"))
+    failed(Ending::Trap, format!("crashed: {cause} ({bounds})"))
 }
