@@ -3,8 +3,8 @@
 //! The threat is the guest: it is assumed to be written by an attacker. What it can use up is bounded by [`Limits`],
 //! what it can reach by [`Grants`], and how it ended is told by type in [`Outcome`]. The contract of this crate:
 //!
-//! - It never reads the process environment, the working directory or the wall clock on its own. The caller hands in
-//!   paths, values and limits. (Guests read the host's clocks and randomness through WASI.)
+//! - It never reads the process environment or the working directory; the wall clock only tells how old a cache file is.
+//!   The caller hands in paths, values and limits. (Guests read the host's clocks and randomness through WASI.)
 //! - One function, `Limits::apply`, puts every limit on a store; nothing else creates a store.
 //! - A store is never used for a second call, whatever became of the first.
 //! - Compiled code is loaded by [`CompiledCache`] alone, after its digest was checked. It is the only `unsafe` code here.
