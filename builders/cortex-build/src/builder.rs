@@ -6,8 +6,8 @@ use cortex_manifest::{Entrypoint, ToolSpec};
 
 use crate::artefact::{ArtefactLock, artefact_name};
 use crate::error::BuildError;
-use crate::plan::{BuilderKind, plan};
-use crate::rust::RustBuilder;
+use crate::languages::language;
+use crate::plan::{Reason, plan};
 use crate::source::{SourceTree, sha256};
 use crate::store::{ComponentStore, StoredComponent, lock};
 
@@ -26,12 +26,26 @@ impl Progress for Silent {
 }
 
 /// One language: how its source becomes a component.
-pub(crate) trait Builder {
+pub(crate) trait Language: Sync {
     /// What the build depends on besides the source: part of the source's digest.
     fn fixed_inputs(&self) -> String;
 
+    /// What the source says about how it must be built and run. Reads the folder, runs nothing.
+    fn survey(&self, _spec: &ToolSpec, _folder: &Path) -> Survey {
+        Survey::default()
+    }
+
     /// Builds the source in `stage`, a copy that may be written to.
     fn build(&self, job: &Job<'_>) -> Result<Compiled, BuildError>;
+}
+
+/// What reading a source has shown.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Survey {
+    /// What was chosen because of what was read, such as an engine.
+    pub(crate) reasons: Vec<Reason>,
+    /// Why no component can do it: every one names the file and the line.
+    pub(crate) needs_docker: Vec<Reason>,
 }
 
 /// One build.
@@ -99,17 +113,14 @@ impl Workshop {
         force: bool,
         progress: &dyn Progress,
     ) -> Result<Built, BuildError> {
-        let plan = plan(spec);
+        let plan = plan(spec, Some(folder));
         let (None, Some(kind)) = (&plan.blocked, plan.builder) else {
             let reason = plan.blocked.or_else(|| plan.reasons.into_iter().next());
             let (because, change) = reason.map_or_else(Default::default, |reason| (reason.because, reason.change));
             let hint = change.unwrap_or_else(|| "see `cortex-wasm plan`".into());
             return Err(BuildError::NotPossible { tool: plan.tool, backend: plan.backend, reason: because, hint });
         };
-        let builder: &dyn Builder = match kind {
-            BuilderKind::Component => return prebuilt(spec, folder),
-            BuilderKind::Rust => &RustBuilder,
-        };
+        let Some(builder) = language(kind) else { return prebuilt(spec, folder) };
         let tree = SourceTree::read(folder, manifest)?;
         let source = source_digest(spec, &tree, builder)?;
         if !force && let Some(built) = self.find(spec, folder, &source)? {
@@ -147,7 +158,7 @@ impl Workshop {
 }
 
 /// The digest of everything that a build depends on but the compiler.
-fn source_digest(spec: &ToolSpec, tree: &SourceTree, builder: &dyn Builder) -> Result<String, BuildError> {
+fn source_digest(spec: &ToolSpec, tree: &SourceTree, builder: &dyn Language) -> Result<String, BuildError> {
     let parts = [tree.digest()?, sha256(&spec.build_inputs()), builder.fixed_inputs()];
     Ok(sha256(parts.join("\n").as_bytes()))
 }

@@ -60,6 +60,18 @@ pub enum BuildError {
         /// The command that would help.
         hint: String,
     },
+    /// A toolchain is missing and nothing may be fetched.
+    #[error("the {language} toolchain `{missing}` is not installed and `--offline` forbids to fetch it (about {megabytes} MB)")]
+    Offline {
+        /// The language.
+        language: &'static str,
+        /// The toolchain.
+        missing: &'static str,
+        /// About how much would be fetched.
+        megabytes: u32,
+        /// What to do.
+        hint: String,
+    },
     /// The source is laid out in a way that the builder does not understand.
     #[error("the source of `{tool}` cannot be used: {problem}")]
     Layout {
@@ -92,7 +104,7 @@ impl BuildError {
     /// What to do next, where there is something.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NotPossible { hint, .. } | Self::NoToolchain { hint, .. } | Self::Layout { hint, .. } => {
+            Self::NotPossible { hint, .. } | Self::NoToolchain { hint, .. } | Self::Offline { hint, .. } | Self::Layout { hint, .. } => {
                 Some(hint.clone())
             }
             Self::Start { program, .. } => Some(format!("install `{program}` and put it on the PATH")),

@@ -6,18 +6,17 @@
 mod artefact;
 mod builder;
 mod error;
+mod languages;
 mod plan;
 mod process;
-mod rust;
-mod rust_toolchain;
-mod sdk;
 mod source;
 mod store;
+mod toolchain;
 
 pub use artefact::{ARTEFACT_LOCK, ArtefactLock, artefact_name};
 pub use builder::{Built, Origin, Progress, Silent, Workshop};
 pub use error::BuildError;
 pub use plan::{BackendKind, BuilderKind, Plan, plan};
-pub use rust_toolchain::RustToolchain;
+pub use languages::RustToolchain;
 pub use source::{SourceTree, sha256, stamp};
 pub use store::{ComponentStore, StoredComponent};

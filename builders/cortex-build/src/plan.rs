@@ -1,7 +1,12 @@
 //! Which backend runs a tool, what builds it, and why: as data, before anything is done.
 
+use std::path::Path;
+
 use cortex_manifest::{Backend, Entrypoint, ImplementationType, Runtime, ToolSpec};
 use serde::Serialize;
+
+use crate::builder::Survey;
+use crate::languages::language;
 
 /// What runs a tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -29,6 +34,16 @@ impl BackendKind {
 pub enum BuilderKind {
     /// `cargo build` for a WebAssembly target.
     Rust,
+    /// The interpreter and the script in one component, by componentize-py.
+    Python,
+    /// A bundle and an engine in one component.
+    JavaScript,
+    /// As JavaScript, after its types were taken off.
+    TypeScript,
+    /// `go build`, and the module made a component.
+    Go,
+    /// `tinygo build`.
+    TinyGo,
     /// Nothing to build: the entry point is a component.
     Component,
 }
@@ -38,7 +53,24 @@ impl BuilderKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Rust => "rust",
+            Self::Python => "python",
+            Self::JavaScript => "javascript",
+            Self::TypeScript => "typescript",
+            Self::Go => "go",
+            Self::TinyGo => "tinygo",
             Self::Component => "component",
+        }
+    }
+
+    /// The name used in sentences.
+    pub fn language(self) -> &'static str {
+        match self {
+            Self::Rust => "Rust",
+            Self::Python => "Python",
+            Self::JavaScript => "JavaScript",
+            Self::TypeScript => "TypeScript",
+            Self::Go | Self::TinyGo => "Go",
+            Self::Component => "a component",
         }
     }
 }
@@ -68,8 +100,8 @@ pub struct Plan {
     pub blocked: Option<Reason>,
 }
 
-/// Decides how a tool is built and run. Pure: reads nothing but the manifest.
-pub fn plan(spec: &ToolSpec) -> Plan {
+/// Decides how a tool is built and run. Reads the manifest and, where there is one, the tool's folder; runs nothing.
+pub fn plan(spec: &ToolSpec, folder: Option<&Path>) -> Plan {
     let implementation = &spec.implementation;
     let mut plan = Plan {
         tool: spec.name.to_string(),
@@ -87,36 +119,56 @@ pub fn plan(spec: &ToolSpec) -> Plan {
         plan.because(format!("a tool of type `{kind}` is no program that could be compiled"), None);
         return plan.docker();
     }
-    match implementation.runtime {
-        Some(Runtime::Rust) => {
-            plan.builder = Some(BuilderKind::Rust);
-            plan.because("Rust compiles to a component", Some("`backend: docker` runs it in a container"));
-        }
-        Some(Runtime::Component) => {
-            plan.builder = Some(BuilderKind::Component);
-            let file = match &implementation.entrypoint {
-                Some(Entrypoint::File(path)) => path.to_string(),
-                _ => "the entry point".into(),
-            };
-            plan.because(format!("`{file}` is a component already"), None);
-        }
+    let builder = match implementation.runtime {
+        Some(Runtime::Rust) => BuilderKind::Rust,
+        Some(Runtime::Python3) => BuilderKind::Python,
+        // The original's name says where a script runs; its file's name says what it is written in.
+        Some(Runtime::Node | Runtime::JavaScript) if entrypoint_ends_with(spec, "ts") => BuilderKind::TypeScript,
+        Some(Runtime::Node | Runtime::JavaScript) => BuilderKind::JavaScript,
+        Some(Runtime::TypeScript) => BuilderKind::TypeScript,
+        Some(Runtime::Go) => BuilderKind::Go,
+        Some(Runtime::TinyGo) => BuilderKind::TinyGo,
+        Some(Runtime::Component) => BuilderKind::Component,
         Some(runtime @ (Runtime::Bash | Runtime::Docker)) => {
             plan.because(format!("`{}` cannot be compiled to a component", runtime.as_str()), None);
             return plan.docker();
-        }
-        Some(runtime) => {
-            let reason = Reason {
-                because: format!("this version has no builder for `{}`", runtime.as_str()),
-                change: Some("write the tool in Rust, or name a finished component with `runtime: component`".into()),
-            };
-            plan.blocked = Some(reason);
         }
         None => {
             plan.because("the entry point is no component and no source that could be compiled", None);
             return plan.docker();
         }
+    };
+    plan.builder = Some(builder);
+    match &implementation.entrypoint {
+        Some(Entrypoint::File(file)) if builder == BuilderKind::Component => {
+            plan.because(format!("`{file}` is a component already"), None);
+        }
+        _ => {
+            let because = format!("{} compiles to a component", builder.language());
+            plan.because(because, Some("`backend: docker` runs it in a container"));
+        }
     }
-    plan
+    let survey = match (language(builder), folder) {
+        (Some(language), Some(folder)) => language.survey(spec, folder),
+        _ => Survey::default(),
+    };
+    plan.reasons.extend(survey.reasons);
+    if survey.needs_docker.is_empty() {
+        return plan;
+    }
+    if implementation.backend == Backend::Wasm {
+        // The author insists: the first reason why it cannot work is the answer.
+        plan.blocked = survey.needs_docker.into_iter().next();
+        return plan;
+    }
+    plan.builder = None;
+    plan.reasons = survey.needs_docker;
+    plan.docker()
+}
+
+fn entrypoint_ends_with(spec: &ToolSpec, extension: &str) -> bool {
+    let Some(Entrypoint::File(file)) = &spec.implementation.entrypoint else { return false };
+    file.as_path().extension().is_some_and(|found| found == extension)
 }
 
 impl Plan {

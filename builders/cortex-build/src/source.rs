@@ -10,7 +10,7 @@ use walkdir::{DirEntry, WalkDir};
 
 use crate::artefact::ARTEFACT_LOCK;
 use crate::error::BuildError;
-use crate::sdk;
+use crate::languages::SDK_FOLDER;
 
 /// The largest source tree that is built, in files and bytes. A folder with more is a mistake: a home directory, a
 /// dependency folder that was not left out.
@@ -108,7 +108,7 @@ impl SourceTree {
         for entry in WalkDir::new(stage).contents_first(true) {
             let entry = entry?;
             let Ok(path) = entry.path().strip_prefix(stage) else { continue };
-            let sdk = path.starts_with(sdk::FOLDER);
+            let sdk = path.starts_with(SDK_FOLDER);
             if entry.file_type().is_file() && !sdk && !self.files.iter().any(|file| file == path) {
                 fs::remove_file(entry.path())?;
             }

@@ -19,7 +19,7 @@ use crate::execution::{Begun, Execution, ExecutionId};
 use crate::load::{Ready, ReadyTools};
 use crate::recorder::Recorder;
 use crate::reference::ToolReference;
-use crate::registry::{Listed, Registry, Tool};
+use crate::registry::{Listed, Registry, Tool, ToolSource};
 
 /// Where things are and what is allowed. The runtime looks nowhere else.
 #[derive(Clone, Debug)]
@@ -180,7 +180,12 @@ impl Runtime {
 
     /// Which backend and builder a tool would get, and why.
     pub fn plan(&self, tool: &str) -> Result<Plan, RuntimeError> {
-        Ok(plan(&self.tool(tool)?.spec))
+        let tool = self.tool(tool)?;
+        let folder = match &tool.source {
+            ToolSource::Folder { root, .. } => Some(root.as_path()),
+            ToolSource::Standard | ToolSource::Component(_) => None,
+        };
+        Ok(plan(&tool.spec, folder))
     }
 
     /// The limits that a tool's calls have.

@@ -10,7 +10,7 @@ use crate::source::sha256;
 
 macro_rules! sdk {
     ($($file:literal),* $(,)?) => {
-        &[$(($file, include_bytes!(concat!("../../cortex-tool/", $file)).as_slice())),*]
+        &[$(($file, include_bytes!(concat!("../../../cortex-tool/", $file)).as_slice())),*]
     };
 }
 

@@ -6,16 +6,16 @@ use cortex_manifest::{Entrypoint, Target};
 use fs_err as fs;
 use serde::Deserialize;
 
-use crate::builder::{Builder, Compiled, Job};
+use crate::builder::{Compiled, Job, Language};
 use crate::error::BuildError;
 use crate::process::Step;
-use crate::rust_toolchain::RustToolchain;
-use crate::sdk;
+use super::rust_toolchain::RustToolchain;
+use super::sdk;
 use crate::store::lock;
 
 /// Builds `fn main` programs (the command contract) and libraries of crate type `cdylib` (the tool contract).
 #[derive(Debug)]
-pub(crate) struct RustBuilder;
+pub(crate) struct Rust;
 
 /// One line of `cargo build --message-format json`.
 #[derive(Debug, Deserialize)]
@@ -33,7 +33,7 @@ struct CargoTarget {
     name: String,
 }
 
-impl Builder for RustBuilder {
+impl Language for Rust {
     fn fixed_inputs(&self) -> String {
         // The arguments below are part of what a component is made of: raise the number when they change.
         format!("rust 1 {}", sdk::digest())

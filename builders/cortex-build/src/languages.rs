@@ -1,0 +1,26 @@
+//! The languages: one file each. To add one, write its file, and name it here and in `BuilderKind`.
+
+mod go;
+mod javascript;
+mod python;
+mod rust;
+mod rust_toolchain;
+mod sdk;
+
+pub use rust_toolchain::RustToolchain;
+pub(crate) use sdk::FOLDER as SDK_FOLDER;
+
+use crate::builder::Language;
+use crate::plan::BuilderKind;
+
+/// What builds a kind of source; `None` where there is nothing to build.
+pub(crate) fn language(kind: BuilderKind) -> Option<&'static dyn Language> {
+    match kind {
+        BuilderKind::Rust => Some(&rust::Rust),
+        BuilderKind::Python => Some(&python::Python),
+        BuilderKind::JavaScript | BuilderKind::TypeScript => Some(&javascript::JavaScript),
+        BuilderKind::Go => Some(&go::Go),
+        BuilderKind::TinyGo => Some(&go::TinyGo),
+        BuilderKind::Component => None,
+    }
+}

@@ -1,0 +1,76 @@
+//! Toolchains that are provisioned on first need: pinned, checked by hash, kept below one home directory.
+//!
+//! A toolchain is a folder `<home>/toolchains/<name>-<pins>`, where `<pins>` is a digest of what was asked for. It counts
+//! once its last file, `complete`, is there, so an installation that was killed is taken up again by the next one: the
+//! package managers keep what they fetched.
+
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+
+use crate::builder::Progress;
+use crate::error::BuildError;
+use crate::source::sha256;
+use crate::store::{lock, write_atomically};
+
+/// What is installed, and how.
+pub(crate) struct Package {
+    /// The folder's name, such as `javascript`.
+    pub(crate) name: &'static str,
+    /// The language, as messages name it.
+    pub(crate) language: &'static str,
+    /// Files that are written before the installation: lock files. Their content is the version.
+    pub(crate) pins: &'static [(&'static str, &'static str)],
+    /// About how much is fetched and kept.
+    pub(crate) megabytes: u32,
+    /// Runs the package manager in the folder.
+    pub(crate) install: fn(&Path, &dyn Progress) -> Result<(), BuildError>,
+    /// What to type when nothing may be fetched.
+    pub(crate) command: &'static str,
+}
+
+impl Package {
+    /// Where it lies or would lie.
+    pub(crate) fn folder(&self, home: &Path) -> PathBuf {
+        let pins: Vec<u8> = self.pins.iter().flat_map(|(name, text)| [*name, "\n", *text, "\n"].concat().into_bytes()).collect();
+        let digest = sha256(&pins);
+        let short = digest.trim_start_matches("sha256:").get(..12).unwrap_or_default();
+        home.join("toolchains").join(format!("{}-{short}", self.name))
+    }
+
+    /// Whether it is there, whole.
+    pub(crate) fn installed(&self, home: &Path) -> bool {
+        self.folder(home).join(COMPLETE).exists()
+    }
+
+    /// The folder, with everything installed in it.
+    pub(crate) fn ensure(&self, home: &Path, offline: bool, progress: &dyn Progress) -> Result<PathBuf, BuildError> {
+        let folder = self.folder(home);
+        if folder.join(COMPLETE).exists() {
+            return Ok(folder);
+        }
+        fs::create_dir_all(&folder)?;
+        let _only_one = lock(&folder.with_extension("lock"))?;
+        if folder.join(COMPLETE).exists() {
+            return Ok(folder);
+        }
+        if offline {
+            return Err(BuildError::Offline {
+                language: self.language,
+                missing: self.name,
+                megabytes: self.megabytes,
+                hint: format!("run `{}` where packages can be fetched", self.command),
+            });
+        }
+        progress.step(&format!("installing the {} toolchain (about {} MB, once)", self.language, self.megabytes));
+        for (name, text) in self.pins {
+            write_atomically(&folder.join(name), text.as_bytes())?;
+        }
+        (self.install)(&folder, progress)?;
+        write_atomically(&folder.join(COMPLETE), b"")?;
+        Ok(folder)
+    }
+}
+
+/// The file that makes a folder a toolchain.
+const COMPLETE: &str = "complete";
