@@ -157,7 +157,7 @@ impl InputRule {
                 InputRule::Choice { allowed: options.as_array().cloned().unwrap_or_default() }
             }
             ValidationErrorKind::Constant { expected_value } => {
-                InputRule::Choice { allowed: vec![expected_value.as_ref().clone()] }
+                InputRule::Choice { allowed: vec![expected_value.clone()] }
             }
             ValidationErrorKind::Minimum { limit } => InputRule::Minimum { limit: limit.clone() },
             ValidationErrorKind::Maximum { limit } => InputRule::Maximum { limit: limit.clone() },
