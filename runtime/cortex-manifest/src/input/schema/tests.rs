@@ -52,7 +52,7 @@ fn an_unknown_name_is_told_with_the_nearest_known_one() {
 #[test]
 fn every_broken_rule_is_named_with_its_place_and_its_value() {
     let input = json!({ "query": "", "max_results": 21, "order": "newes", "sites": [] });
-    let mut found = violations(&search(), input);
+    let mut found = violations(&search(), &input);
     found.sort_by(|a, b| a.pointer().cmp(b.pointer()));
     let shown: Vec<String> = found.iter().map(ToString::to_string).collect();
     assert_eq!(
@@ -80,7 +80,7 @@ fn types_are_not_converted() {
 #[test]
 fn an_input_that_is_no_object_is_refused() {
     for input in [json!(null), json!([]), json!("text"), json!(1)] {
-        assert_eq!(violations(&search(), input).len(), 1);
+        assert_eq!(violations(&search(), &input).len(), 1);
     }
 }
 
@@ -144,7 +144,7 @@ fn a_schema_that_would_exhaust_the_stack_is_refused() {
 #[test]
 fn a_schema_that_refers_to_itself_ends() {
     for schema in [json!({ "$ref": "#" }), json!({ "allOf": [{ "$ref": "#" }] })] {
-        assert!(violations(&InputSchema::from_json_schema(schema).unwrap(), json!({ "a": 1 })).is_empty());
+        assert!(violations(&InputSchema::from_json_schema(schema).unwrap(), &json!({ "a": 1 })).is_empty());
     }
     let list = json!({ "type": "object", "properties": { "next": { "$ref": "#" } }, "additionalProperties": false });
     let list = InputSchema::from_json_schema(list).unwrap();
@@ -167,7 +167,7 @@ fn a_flood_of_violations_is_cut_short() {
     let schema = schema(json!({ "a": { "type": "array", "items": { "type": "string" } } }), &[]);
     assert_eq!(violations(&schema, &json!({ "a": vec![1; 10_000] })).len(), 16);
     let input: Value = (0..10_000).map(|i| (format!("name{i}"), json!(i))).collect::<serde_json::Map<_, _>>().into();
-    assert_eq!(violations(&schema, input).len(), 16);
+    assert_eq!(violations(&schema, &input).len(), 16);
     let found = violations(&schema, &json!({ "a": "x".repeat(10_000) }));
     assert!(found[0].to_string().len() < 300);
 }
