@@ -180,6 +180,6 @@ fn a_schema_can_be_shared_between_threads() {
 
 #[test]
 fn a_tool_that_takes_nothing_refuses_everything_else() {
-    assert!(violations(&InputSchema::empty(), json!({})).is_empty());
-    assert_eq!(violations(&InputSchema::empty(), json!({ "a": 1 })).len(), 1);
+    assert!(violations(&InputSchema::empty(), &json!({})).is_empty());
+    assert_eq!(violations(&InputSchema::empty(), &json!({ "a": 1 })).len(), 1);
 }
