@@ -215,7 +215,11 @@ impl Inner {
             Ok(limits) => limits,
             Err(error) => return refused(&error),
         };
-        ready.runnable.call(ready.tool.spec.name.as_str(), &input, &limits, &ready.grants).await
+        let mut outcome = ready.runnable.call(ready.tool.spec.name.as_str(), &input, &limits, &ready.grants).await;
+        if let (Some(failure), Some(limit)) = (&mut outcome.error, overrides.limit_of(outcome.ending)) {
+            failure.hint = Some(format!("this call was given its own limit: give it more {limit}, up to the tool's"));
+        }
+        outcome
     }
 }
 
