@@ -21,9 +21,9 @@
 //!   - { name: who, type: string, default: world }
 //! "#;
 //! let tool = ToolSpec::parse(Path::new("greet/tool.yml"), yaml)?;
-//! let mut input = json!({});
-//! tool.input_schema().apply(&mut input).expect("the default fits");
-//! assert_eq!(input, json!({ "who": "world" }));
+//! let given = json!({});
+//! let input = tool.input_schema().apply(&given).expect("the default fits");
+//! assert_eq!(*input, json!({ "who": "world" }));
 //!
 //! let error = ToolSpec::parse(Path::new("greet/tool.yml"), &yaml.replace("summary", "sumary")).unwrap_err();
 //! assert_eq!(error.to_string(), "greet/tool.yml:5:1: unknown field `sumary`");

@@ -230,8 +230,8 @@ fn examples_from_raw(
         let at = raw.input.as_ref().map_or(at, |input| input.at);
         let input = raw.input.map(|input| input.value).unwrap_or_default();
         if let Some(schema) = schema {
-            let mut filled = Value::Object(input.clone());
-            if let Err(error) = schema.apply(&mut filled) {
+            let given = Value::Object(input.clone());
+            if let Err(error) = schema.apply(&given) {
                 let example = raw.description.as_deref().map_or_else(|| format!("number {}", index + 1), shorten);
                 for violation in error.violations() {
                     let violation = Box::new(violation.clone());

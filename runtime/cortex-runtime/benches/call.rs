@@ -72,10 +72,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let home = tempfile::tempdir()?;
     let runtime = Runtime::new(Settings::new(home.path()))?;
     let executor = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let call = async || {
-        let input = json!({"expression": "sqrt(16) + 3^2"});
-        runtime.call("calculator", black_box(input), CallOptions::default()).await
-    };
+    let input = json!({"expression": "sqrt(16) + 3^2"});
+    let call = async || runtime.call("calculator", black_box(&input), CallOptions::default()).await;
     let answer = executor.block_on(call())?;
     assert_eq!(answer.result.as_ref().map(|result| result.get()), Some(floor.call()?.as_str()), "{answer:?}");
 

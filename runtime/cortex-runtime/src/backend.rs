@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use cortex_build::{BackendKind, BuildError, Progress, StoredComponent, Workshop, sha256};
 use cortex_sandbox::{
     CacheError, Call, CompiledCache, Component, Contract, Ending, Failure, Function, Grants, Limits, Outcome, Sandbox,
@@ -19,31 +18,7 @@ pub(crate) trait Backend: Send + Sync {
     fn kind(&self) -> BackendKind;
 
     /// Builds and loads a tool, as far as that is not done. Blocks, from under a millisecond to minutes.
-    fn load(
-        &self,
-        tool: &Tool,
-        function: Option<&str>,
-        progress: &dyn Progress,
-    ) -> Result<Arc<dyn Runnable>, LoadFailure>;
-}
-
-/// A tool that is ready to run.
-#[async_trait]
-pub(crate) trait Runnable: Send + Sync {
-    /// How the tool sees a call.
-    fn contract(&self) -> Contract;
-
-    /// The digest of what runs.
-    fn digest(&self) -> &Arc<str>;
-
-    /// What a tool without a manifest takes, as JSON Schema.
-    fn input_schema(&self) -> Option<&Value>;
-
-    /// Whether nothing had to be built or compiled.
-    fn was_cached(&self) -> bool;
-
-    /// Calls the tool. Every end is an outcome.
-    async fn call(&self, name: &str, input: &Value, limits: &Limits, grants: &Arc<Grants>) -> Outcome;
+    fn load(&self, tool: &Tool, function: Option<&str>, progress: &dyn Progress) -> Result<Runnable, LoadFailure>;
 }
 
 /// Why a tool could not be made ready: an ending for every call of it.
@@ -61,7 +36,14 @@ pub(crate) struct SandboxBackend {
     pub(crate) workshop: Workshop,
 }
 
-struct RunnableComponent {
+/// A tool that is ready to run. A type and no trait: the future of a call through a trait object would be allocated, which
+/// costs more than everything else that a call does before it reaches the sandbox.
+pub(crate) enum Runnable {
+    /// In this process's sandbox.
+    Component(RunnableComponent),
+}
+
+pub(crate) struct RunnableComponent {
     sandbox: Sandbox,
     component: Component,
     function: Option<Function>,
@@ -175,18 +157,19 @@ impl Backend for SandboxBackend {
         BackendKind::Wasm
     }
 
-    fn load(
-        &self,
-        tool: &Tool,
-        function: Option<&str>,
-        progress: &dyn Progress,
-    ) -> Result<Arc<dyn Runnable>, LoadFailure> {
+    fn load(&self, tool: &Tool, function: Option<&str>, progress: &dyn Progress) -> Result<Runnable, LoadFailure> {
         let (source, nothing_built) = self.component(tool, false, progress)?;
         let (component, nothing_compiled) = self.compile(&source, progress)?;
         let function = choose_function(&component, function)?;
         let cached = nothing_built && nothing_compiled;
         let digest = source.digest().into();
-        Ok(Arc::new(RunnableComponent { sandbox: self.sandbox.clone(), component, function, digest, cached }))
+        Ok(Runnable::Component(RunnableComponent {
+            sandbox: self.sandbox.clone(),
+            component,
+            function,
+            digest,
+            cached,
+        }))
     }
 }
 
@@ -218,27 +201,35 @@ fn choose_function(component: &Component, wanted: Option<&str>) -> Result<Option
     }
 }
 
-#[async_trait]
-impl Runnable for RunnableComponent {
-    fn contract(&self) -> Contract {
-        self.component.contract()
+impl Runnable {
+    /// How the tool sees a call.
+    pub(crate) fn contract(&self) -> Contract {
+        let Self::Component(component) = self;
+        component.component.contract()
     }
 
-    fn digest(&self) -> &Arc<str> {
-        &self.digest
+    /// The digest of what runs.
+    pub(crate) fn digest(&self) -> &Arc<str> {
+        let Self::Component(component) = self;
+        &component.digest
     }
 
-    fn input_schema(&self) -> Option<&Value> {
-        self.function.as_ref().map(|function| &function.input_schema)
+    /// What a tool without a manifest takes, as JSON Schema.
+    pub(crate) fn input_schema(&self) -> Option<&Value> {
+        let Self::Component(component) = self;
+        component.function.as_ref().map(|function| &function.input_schema)
     }
 
-    fn was_cached(&self) -> bool {
-        self.cached
+    /// Whether nothing had to be built or compiled.
+    pub(crate) fn was_cached(&self) -> bool {
+        let Self::Component(component) = self;
+        component.cached
     }
 
-    async fn call(&self, name: &str, input: &Value, limits: &Limits, grants: &Arc<Grants>) -> Outcome {
-        let call = Call { name, function: self.function.as_ref(), input, limits, grants };
-        self.sandbox.invoke(&self.component, call).await
+    /// Calls the tool. Every end is an outcome.
+    pub(crate) async fn call(&self, name: &str, input: &Value, limits: &Limits, grants: &Arc<Grants>) -> Outcome {
+        let Self::Component(RunnableComponent { sandbox, component, function, .. }) = self;
+        sandbox.invoke(component, Call { name, function: function.as_ref(), input, limits, grants }).await
     }
 }
 

@@ -41,7 +41,7 @@ impl Runtime {
             let name = "health check".to_owned();
             checks.push(match input {
                 Some(input) => {
-                    let execution = self.call(tool, input, options.clone()).await?;
+                    let execution = self.call(tool, &input, options.clone()).await?;
                     Check::new(name, problem_with_health(&execution, expected))
                 }
                 None => {
@@ -51,7 +51,7 @@ impl Runtime {
         }
         for (at, example) in spec.examples.iter().enumerate() {
             let input = Value::Object(example.input.clone());
-            let execution = self.call(tool, input, options.clone()).await?;
+            let execution = self.call(tool, &input, options.clone()).await?;
             let name = example.description.clone().unwrap_or_else(|| format!("example {}", at + 1));
             checks.push(Check::new(name, problem_with_example(&execution, example.output.as_ref())));
         }

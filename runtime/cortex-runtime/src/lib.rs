@@ -6,7 +6,7 @@
 //!
 //! let runtime = Runtime::new(Settings::new("/var/lib/cortex"))?;
 //! let input = serde_json::json!({"expression": "6 * 7"});
-//! let execution = runtime.call("calculator", input, CallOptions::default()).await?;
+//! let execution = runtime.call("calculator", &input, CallOptions::default()).await?;
 //! println!("{:?}", execution.result);
 //! # Ok(()) }
 //! ```

@@ -32,7 +32,7 @@ pub(crate) struct Ready {
     pub(crate) schema: InputSchema,
     pub(crate) asks: Overrides,
     pub(crate) grants: Arc<Grants>,
-    pub(crate) runnable: Arc<dyn Runnable>,
+    pub(crate) runnable: Runnable,
     stamp: u64,
     looked_ms: AtomicU64,
 }

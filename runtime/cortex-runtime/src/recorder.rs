@@ -20,6 +20,10 @@ use crate::execution::{Execution, timestamp};
 /// How many executions may wait for the writer.
 const QUEUE: usize = 16_384;
 
+/// How many written executions wait for a caller to let go of them, and how much text such a one may hold.
+const WRITTEN: usize = 4_096;
+const SMALL_BYTES: usize = 1_024;
+
 /// How long executions gather before they are written.
 const GATHER: Duration = Duration::from_millis(5);
 
@@ -85,6 +89,9 @@ struct Queue {
 #[derive(Debug, Default)]
 struct Waiting {
     executions: Vec<Arc<Execution>>,
+    /// What was written and may go. Callers let go of it: memory that one thread allocates and another frees costs both
+    /// of them a lock in most allocators, several times a call.
+    written: Vec<Arc<Execution>>,
     /// The writer sleeps until it is told.
     writer_idle: bool,
     closed: bool,
@@ -110,6 +117,17 @@ impl Queue {
         drop(waiting);
         self.changed.notify_all();
         Some(taken)
+    }
+
+    /// Leaves what was written to the callers, as far as it is small. Large ones go now.
+    fn let_go(&self, mut written: Vec<Arc<Execution>>) {
+        let bytes = |execution: &Execution| {
+            let result = execution.result.as_ref().map_or(0, |result| result.get().len());
+            result + execution.stdout.text.len() + execution.stderr.text.len()
+        };
+        written.retain(|execution| bytes(execution) <= SMALL_BYTES);
+        written.truncate(WRITTEN);
+        self.lock().written = written;
     }
 
     /// Sleeps while executions gather, or until the queue is closed.
@@ -150,9 +168,11 @@ impl Recorder {
             return;
         }
         waiting.executions.push(Arc::clone(execution));
+        let written = waiting.written.pop();
         let wake = waiting.writer_idle;
         waiting.writer_idle = false;
         drop(waiting);
+        drop(written);
         if wake {
             self.queue.changed.notify_all();
         }
@@ -208,6 +228,7 @@ fn write_all(path: &Path, queue: &Queue) -> rusqlite::Result<()> {
             }
         }
         transaction.commit()?;
+        queue.let_go(executions);
         queue.gather();
     }
     if wal_bytes(path) > WAL_KEPT_BYTES {

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
 
 use cortex_build::{Plan, Progress, Silent, Workshop, plan};
-use cortex_manifest::InputSchema;
+use cortex_manifest::{InputSchema, InvalidInput};
 use cortex_sandbox::{
     Allocation, CacheUsage, CompiledCache, DEFAULT_CACHE_BYTES, Ending, Failure, LimitError, LimitSource, Limits,
     Outcome, Overrides, Sandbox,
@@ -110,12 +110,7 @@ impl Runtime {
     /// is an [`Execution`], and is recorded.
     ///
     /// Must run on a tokio runtime with its timer enabled. Dropping the future stops the guest.
-    pub async fn call(
-        &self,
-        tool: &str,
-        mut input: Value,
-        options: CallOptions,
-    ) -> Result<Arc<Execution>, RuntimeError> {
+    pub async fn call(&self, tool: &str, input: &Value, options: CallOptions) -> Result<Arc<Execution>, RuntimeError> {
         let started_at = SystemTime::now();
         let (begun, outcome) = match self.ready(tool, options.progress.clone()).await? {
             Ok((ready, cached)) => {
@@ -127,7 +122,7 @@ impl Runtime {
                     component: Some(Arc::clone(ready.runnable.digest())),
                     cached,
                 };
-                (begun, self.0.invoke(&ready, &mut input, &options.limits).await)
+                (begun, self.0.invoke(&ready, input, &options.limits).await)
             }
             Err(failed) => {
                 let backend = self.0.backend.kind();
@@ -216,19 +211,28 @@ impl Runtime {
 }
 
 impl Inner {
-    async fn invoke(&self, ready: &Ready, input: &mut Value, overrides: &Overrides) -> Outcome {
-        if let Err(invalid) = ready.schema.apply(input) {
-            let mut failure = Failure::new(Ending::InvalidInput.as_str(), invalid.to_string());
-            failure.hint = invalid.hint().map(ToOwned::to_owned);
-            failure.details = serde_json::to_value(invalid.violations()).ok();
-            return Outcome::failed(Ending::InvalidInput, failure);
-        }
+    async fn invoke(&self, ready: &Ready, input: &Value, overrides: &Overrides) -> Outcome {
+        let input = match ready.schema.apply(input) {
+            Ok(input) => input,
+            Err(invalid) => return invalid_input(&invalid),
+        };
         let limits = match Limits::resolve(&self.ceiling, &ready.asks, overrides) {
             Ok(limits) => limits,
             Err(error) => return refused(&error),
         };
-        ready.runnable.call(ready.tool.spec.name.as_str(), input, &limits, &ready.grants).await
+        let mut outcome = ready.runnable.call(ready.tool.spec.name.as_str(), &input, &limits, &ready.grants).await;
+        if let (Some(failure), Some(limit)) = (&mut outcome.error, overrides.limit_of(outcome.ending)) {
+            failure.hint = Some(format!("this call was given its own limit: give it more {limit}, up to the tool's"));
+        }
+        outcome
     }
+}
+
+fn invalid_input(invalid: &InvalidInput) -> Outcome {
+    let mut failure = Failure::new(Ending::InvalidInput.as_str(), invalid.to_string());
+    failure.hint = invalid.hint().map(ToOwned::to_owned);
+    failure.details = serde_json::to_value(invalid.violations()).ok();
+    Outcome::failed(Ending::InvalidInput, failure)
 }
 
 fn refused(error: &LimitError) -> Outcome {

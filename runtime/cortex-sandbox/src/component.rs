@@ -1,5 +1,7 @@
 //! A component that is ready to be called: compiled, linked, its contract known.
 
+use std::sync::atomic::AtomicBool;
+
 use serde::Serialize;
 use serde_json::Value;
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
@@ -53,6 +55,11 @@ pub struct Function {
 pub struct Component {
     pub(crate) entry: Entry,
     functions: Vec<Function>,
+    /// It imports no function, so it can compute and nothing else: it never waits in the host.
+    pub(crate) isolated: bool,
+    /// A call has shown that instantiating it runs none of its code, which is a property of the component: start
+    /// functions run always or never.
+    pub(crate) starts_quietly: AtomicBool,
 }
 
 /// What is called. Everything that can be looked up once is looked up here, not in each call.
@@ -71,22 +78,23 @@ impl std::fmt::Debug for Component {
 impl Component {
     /// Links a compiled component with the host and finds out how it is called.
     pub(crate) fn new(sandbox: &Sandbox, compiled: &Compiled) -> Result<Self, SandboxError> {
-        check_imports(sandbox, compiled)?;
+        let isolated = check_imports(sandbox, compiled)?;
         let link = |error: wasmtime::Error| SandboxError::Link(error.into_boxed_dyn_error());
         compiled.initialize_copy_on_write_image().map_err(link)?;
         let pre = sandbox.linker.instantiate_pre(compiled).map_err(link)?;
+        let with = |entry, functions| Self { entry, functions, isolated, starts_quietly: AtomicBool::new(false) };
         // A typed entry wins over foreign functions: a tool may export helpers beside its handler.
         if let Ok(tool) = ToolPre::new(pre.clone()) {
-            return Ok(Self { entry: Entry::Tool(tool), functions: Vec::new() });
+            return Ok(with(Entry::Tool(tool), Vec::new()));
         }
         if let Ok(command) = CommandPre::new(pre.clone()) {
-            return Ok(Self { entry: Entry::Command(command), functions: Vec::new() });
+            return Ok(with(Entry::Command(command), Vec::new()));
         }
         let functions = exported_functions(sandbox, compiled);
         if functions.is_empty() {
             return Err(SandboxError::NothingToCall);
         }
-        Ok(Self { entry: Entry::Functions(pre), functions })
+        Ok(with(Entry::Functions(pre), functions))
     }
 
     /// How the component is called.
@@ -120,9 +128,10 @@ impl Component {
     }
 }
 
-/// Refuses by name what the linker would refuse with a type error.
-fn check_imports(sandbox: &Sandbox, compiled: &Compiled) -> Result<(), SandboxError> {
+/// Refuses by name what the linker would refuse with a type error. Says whether nothing is imported but types.
+fn check_imports(sandbox: &Sandbox, compiled: &Compiled) -> Result<bool, SandboxError> {
     let component = compiled.component_type();
+    let mut isolated = true;
     for (name, item) in component.imports(&sandbox.engine) {
         let provided = PROVIDED.iter().any(|package| {
             let (package, version) = package.split_once('@').unwrap_or((package, ""));
@@ -141,8 +150,9 @@ fn check_imports(sandbox: &Sandbox, compiled: &Compiled) -> Result<(), SandboxEr
         if !provided && !only_types {
             return Err(SandboxError::Denied { import: name.to_owned() });
         }
+        isolated &= only_types;
     }
-    Ok(())
+    Ok(isolated)
 }
 
 fn exported_functions(sandbox: &Sandbox, compiled: &Compiled) -> Vec<Function> {

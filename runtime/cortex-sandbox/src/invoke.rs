@@ -1,6 +1,7 @@
 //! One call: a fresh store and instance, the call under its limits, and the outcome classified by type.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -66,10 +67,12 @@ impl Sandbox {
         let ran = match call.limits.apply(&mut store, component.contract(), started) {
             Ok(()) => {
                 let run = run(component, &mut store, &call, &text, &mut instantiated);
-                // Epochs stop a guest that computes; this stops one that waits in the host.
-                match tokio::time::timeout_at((started + call.limits.timeout).into(), run).await {
-                    Ok(ran) => ran,
-                    Err(_) => Err(DeadlineExceeded { timeout: call.limits.timeout }.into()),
+                // Epochs stop a guest that computes; a timer stops one that waits in the host.
+                if component.isolated {
+                    run.await
+                } else {
+                    let timed = tokio::time::timeout_at((started + call.limits.timeout).into(), run).await;
+                    timed.unwrap_or_else(|_| Err(DeadlineExceeded { timeout: call.limits.timeout }.into()))
                 }
             }
             Err(error) => Err(error),
@@ -87,7 +90,15 @@ async fn run(
 ) -> wasmtime::Result<Returned> {
     match &component.entry {
         Entry::Tool(tool) => {
-            let tool = tool.instantiate_async(&mut *store).await?;
+            let tool = if component.starts_quietly.load(Ordering::Relaxed) {
+                // No code of the guest runs, so there is nothing to yield from, and no need of a stack for it.
+                tool.instantiate(&mut *store)?
+            } else {
+                let instance = tool.instantiate_async(&mut *store).await?;
+                let quiet = component.isolated && store.get_fuel()? == call.limits.fuel;
+                component.starts_quietly.store(quiet, Ordering::Relaxed);
+                instance
+            };
             *instantiated = Instant::now();
             let answer = tool.cortex_tool_handler().call_invoke(&mut *store, input).await?;
             Ok(match answer {

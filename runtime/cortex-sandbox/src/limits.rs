@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
 use crate::component::Contract;
+use crate::ending::Ending;
 use crate::guest::Guest;
 
 /// What a call may use. Every limit has a value; there is no "unlimited".
@@ -145,6 +146,18 @@ pub struct Overrides {
 }
 
 impl Overrides {
+    /// The name of the limit that was set here and that an ending tells of.
+    pub fn limit_of(&self, ending: Ending) -> Option<&'static str> {
+        let (name, set) = match ending {
+            Ending::OutOfFuel => ("fuel", self.fuel.is_some()),
+            Ending::DeadlineExceeded => ("time", self.timeout.is_some()),
+            Ending::MemoryExceeded => ("memory", self.memory_bytes.is_some()),
+            Ending::OutputExceeded => ("output", self.output_bytes.is_some()),
+            _ => return None,
+        };
+        set.then_some(name)
+    }
+
     fn apply(&self, limits: &mut Limits, most: &Limits, source: LimitSource) -> Result<(), LimitError> {
         set("fuel", self.fuel, &mut limits.fuel, &most.fuel, source, u64::to_string)?;
         set("timeout", self.timeout, &mut limits.timeout, &most.timeout, source, |t| format!("{t:?}"))?;

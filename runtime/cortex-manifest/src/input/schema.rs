@@ -1,5 +1,6 @@
 //! A compiled JSON Schema (2020-12) with the defaults that it fills in.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -63,7 +64,6 @@ impl InputSchema {
             .with_pattern_options(
                 PatternOptions::regex().size_limit(PATTERN_BYTES_MAX).dfa_size_limit(PATTERN_BYTES_MAX),
             )
-            .offline()
             .build(&schema)
             .map_err(|error| InvalidSchema::Unusable {
                 pointer: error.instance_path().as_str().to_owned(),
@@ -86,16 +86,16 @@ impl InputSchema {
             .expect("an object without properties is a valid schema")
     }
 
-    /// Fills in defaults, then checks the input. When it fails the input may hold defaults already.
-    pub fn apply(&self, input: &mut Value) -> Result<(), InvalidInput> {
-        if let Some(given) = input.as_object_mut() {
-            for (name, default) in &self.0.defaults {
-                if !given.contains_key(name) {
-                    given.insert(name.clone(), default.clone());
-                }
+    /// The input with the defaults filled in that it lacks, checked. Copied only when it lacks one.
+    pub fn apply<'a>(&self, input: &'a Value) -> Result<Cow<'a, Value>, InvalidInput> {
+        let mut input = Cow::Borrowed(input);
+        for (name, default) in &self.0.defaults {
+            if input.as_object().is_some_and(|given| !given.contains_key(name)) {
+                input.to_mut()[name.as_str()] = default.clone();
             }
         }
-        self.check(input)
+        self.check(&input)?;
+        Ok(input)
     }
 
     /// Checks the input as it is.
@@ -137,7 +137,7 @@ fn is_within_depth(value: &Value, depth_max: usize) -> bool {
 /// Whether a pattern that cannot be used would be one for an engine that backtracks. Only asked to explain an error.
 pub(crate) fn is_backtracking_pattern(pattern: &str) -> bool {
     let engine = PatternOptions::fancy_regex().size_limit(PATTERN_BYTES_MAX).dfa_size_limit(PATTERN_BYTES_MAX);
-    jsonschema::options().with_pattern_options(engine).offline().build(&json!({ "pattern": pattern })).is_ok()
+    jsonschema::options().with_pattern_options(engine).build(&json!({ "pattern": pattern })).is_ok()
 }
 
 /// An object that holds these properties and no others.

@@ -7,7 +7,7 @@ use std::fmt;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{ErrorIterator, ValidationError};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::quantity::shorten;
@@ -135,6 +135,7 @@ impl Violation {
                 suggestion::nearest(written, allowed.iter().filter_map(Value::as_str))
                     .map(|name| format!("did you mean `{name}`?"))
             }
+            (InputRule::Required { name }, _) => Some(what_to_give(schema, error, name)),
             _ => None,
         };
         violations.push(Violation { pointer: pointer.to_owned(), rule, seen, hint });
@@ -157,7 +158,7 @@ impl InputRule {
                 InputRule::Choice { allowed: options.as_array().cloned().unwrap_or_default() }
             }
             ValidationErrorKind::Constant { expected_value } => {
-                InputRule::Choice { allowed: vec![expected_value.as_ref().clone()] }
+                InputRule::Choice { allowed: vec![expected_value.clone()] }
             }
             ValidationErrorKind::Minimum { limit } => InputRule::Minimum { limit: limit.clone() },
             ValidationErrorKind::Maximum { limit } => InputRule::Maximum { limit: limit.clone() },
@@ -171,12 +172,29 @@ impl InputRule {
     }
 }
 
-/// The properties that are allowed where an unknown one was found. The error names the keyword; its siblings name them.
-fn known_names<'a>(schema: &'a Value, error: &ValidationError<'_>) -> Vec<&'a str> {
+/// The properties that an object may have that broke a rule. The error names the keyword; they are beside it.
+fn properties<'a>(schema: &'a Value, error: &ValidationError<'_>) -> Option<&'a Map<String, Value>> {
     let keyword = error.schema_path().as_str();
     let object = keyword.rsplit_once('/').map_or("", |(object, _)| object);
-    let properties = schema.pointer(object).and_then(|object| object.get("properties")).and_then(Value::as_object);
-    properties.map(|properties| properties.keys().map(String::as_str).collect()).unwrap_or_default()
+    schema.pointer(object)?.get("properties")?.as_object()
+}
+
+fn known_names<'a>(schema: &'a Value, error: &ValidationError<'_>) -> Vec<&'a str> {
+    properties(schema, error).map(|known| known.keys().map(String::as_str).collect()).unwrap_or_default()
+}
+
+/// What is missing, in the words of its schema.
+fn what_to_give(schema: &Value, error: &ValidationError<'_>, name: &str) -> String {
+    let property = properties(schema, error).and_then(|known| known.get(name));
+    let word = |key: &str| property.and_then(|property| property.get(key)?.as_str());
+    let mut hint = format!("give `{}`", shorten(name));
+    if let Some(kind) = word("type") {
+        hint = format!("{hint}, of type `{kind}`");
+    }
+    match word("description") {
+        Some(description) => format!("{hint}: {}", shorten(description)),
+        None => hint,
+    }
 }
 
 /// A value as JSON. Containers are named, not shown: their text would be as long as the input.

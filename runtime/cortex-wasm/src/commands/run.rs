@@ -17,7 +17,7 @@ pub(super) fn execute(run: &Run, runtime: &Runtime, printer: &Printer) -> anyhow
             let schema = runtime.input_schema(&run.tool, options.progress.clone()).await?;
             input::set(&mut value, &run.set, schema.as_json())?;
         }
-        anyhow::Ok(runtime.call(&run.tool, value, options).await?)
+        anyhow::Ok(runtime.call(&run.tool, &value, options).await?)
     })??;
     match run.reading.format {
         Format::Json => printer.json(&*execution)?,

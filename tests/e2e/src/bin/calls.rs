@@ -14,7 +14,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let executor = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut stdout = std::io::stdout();
     for _ in 0..count {
-        let execution = executor.block_on(runtime.call(tool, serde_json::json!({}), CallOptions::default()))?;
+        let execution = executor.block_on(runtime.call(tool, &serde_json::json!({}), CallOptions::default()))?;
         writeln!(stdout, "{}", execution.execution_id)?;
         stdout.flush()?;
     }

@@ -106,7 +106,7 @@ fn runtime(home: &Path) -> Runtime {
 }
 
 fn call(runtime: &Runtime, tool: &Path, input: Value) -> Arc<Execution> {
-    block_on(runtime.call(tool.to_str().unwrap(), input, CallOptions::default())).unwrap()
+    block_on(runtime.call(tool.to_str().unwrap(), &input, CallOptions::default())).unwrap()
 }
 
 fn answer(execution: &Execution) -> Value {
@@ -519,7 +519,7 @@ fn a_hundred_first_calls_at_the_same_time_make_one_build() {
             let options =
                 CallOptions { progress: Some(Arc::clone(&heard) as Arc<dyn Progress>), ..CallOptions::default() };
             let (runtime, tool) = (runtime.clone(), tool.to_owned());
-            tokio::spawn(async move { runtime.call(&tool, json!({}), options).await.unwrap() })
+            tokio::spawn(async move { runtime.call(&tool, &json!({}), options).await.unwrap() })
         };
         let mut executions = Vec::new();
         for task in (0..100).map(call).collect::<Vec<_>>() {

@@ -96,7 +96,7 @@ impl Tools {
     }
 
     pub(crate) fn call_with(&self, tool: &str, input: Value, options: CallOptions) -> Arc<Execution> {
-        block_on(self.runtime.call(tool, input, options)).unwrap()
+        block_on(self.runtime.call(tool, &input, options)).unwrap()
     }
 }
 

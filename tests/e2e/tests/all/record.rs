@@ -31,7 +31,7 @@ fn runtime(home: &Path) -> Runtime {
 }
 
 fn call(runtime: &Runtime, tool: &str, input: Value) -> std::sync::Arc<Execution> {
-    block_on(runtime.call(tool, input, CallOptions::default())).unwrap()
+    block_on(runtime.call(tool, &input, CallOptions::default())).unwrap()
 }
 
 /// A row as JSON, by the names of its columns.
@@ -125,7 +125,7 @@ fn a_call_that_ran_out_of_time_has_the_status_timeout() {
     let limits =
         cortex_runtime::Overrides { timeout: Some(std::time::Duration::from_millis(20)), ..Default::default() };
     let options = CallOptions { limits, ..CallOptions::default() };
-    let execution = block_on(runtime.call(guests::LIMIT_SPINS, json!({}), options)).unwrap();
+    let execution = block_on(runtime.call(guests::LIMIT_SPINS, &json!({}), options)).unwrap();
     runtime.close().unwrap();
     let row = row(home.path(), execution.execution_id);
     assert_eq!((&row["status"], &row["ending"]), (&json!("timeout"), &json!("deadline_exceeded")));
