@@ -10,6 +10,7 @@ use crate::languages::language;
 use crate::plan::{Reason, plan};
 use crate::source::{SourceTree, sha256};
 use crate::store::{ComponentStore, StoredComponent, lock};
+use crate::toolchain::Package;
 
 /// What a build says while it goes on, for a progress line.
 pub trait Progress: Send + Sync {
@@ -33,6 +34,16 @@ pub(crate) trait Language: Sync {
     /// What the source says about how it must be built and run. Reads the folder, runs nothing.
     fn survey(&self, _spec: &ToolSpec, _folder: &Path) -> Survey {
         Survey::default()
+    }
+
+    /// A small working tool: names and texts of its files, with `{{name}}` for the tool's name.
+    fn template(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
+    /// What is provisioned for it.
+    fn packages(&self) -> &'static [&'static Package] {
+        &[]
     }
 
     /// Builds the source in `stage`, a copy that may be written to.
@@ -115,10 +126,12 @@ impl Workshop {
     ) -> Result<Built, BuildError> {
         let plan = plan(spec, Some(folder));
         let (None, Some(kind)) = (&plan.blocked, plan.builder) else {
-            let reason = plan.blocked.or_else(|| plan.reasons.into_iter().next());
-            let (because, change) = reason.map_or_else(Default::default, |reason| (reason.because, reason.change));
-            let hint = change.unwrap_or_else(|| "see `cortex-wasm plan`".into());
-            return Err(BuildError::NotPossible { tool: plan.tool, backend: plan.backend, reason: because, hint });
+            // Why a container is needed says more than that there is none.
+            let reasons: Vec<_> = plan.reasons.into_iter().take(1).chain(plan.blocked).collect();
+            let hint = reasons.iter().find_map(|reason| reason.change.clone());
+            let reason = reasons.into_iter().map(|reason| reason.because).collect::<Vec<_>>().join("; ");
+            let hint = hint.unwrap_or_else(|| "see `cortex-wasm plan`".into());
+            return Err(BuildError::NotPossible { tool: plan.tool, backend: plan.backend, reason, hint });
         };
         let Some(builder) = language(kind) else { return prebuilt(spec, folder) };
         let tree = SourceTree::read(folder, manifest)?;

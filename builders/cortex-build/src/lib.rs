@@ -12,11 +12,12 @@ mod process;
 mod source;
 mod store;
 mod toolchain;
+mod wit;
 
 pub use artefact::{ARTEFACT_LOCK, ArtefactLock, artefact_name};
 pub use builder::{Built, Origin, Progress, Silent, Workshop};
 pub use error::BuildError;
-pub use plan::{BackendKind, BuilderKind, Plan, plan};
 pub use languages::RustToolchain;
+pub use plan::{BackendKind, BuilderKind, Plan, plan};
 pub use source::{SourceTree, sha256, stamp};
 pub use store::{ComponentStore, StoredComponent};

@@ -37,6 +37,12 @@ const PASSED_ON: &[&str] = &[
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
     "CARGO_HTTP_CAINFO",
+    "REQUESTS_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+    "PIP_CERT",
+    "PIP_INDEX_URL",
+    "PYENV_ROOT",
+    "npm_config_registry",
 ];
 
 /// The most that is kept of each stream of a program; compilers repeat themselves.

@@ -32,7 +32,8 @@ pub(crate) struct Package {
 impl Package {
     /// Where it lies or would lie.
     pub(crate) fn folder(&self, home: &Path) -> PathBuf {
-        let pins: Vec<u8> = self.pins.iter().flat_map(|(name, text)| [*name, "\n", *text, "\n"].concat().into_bytes()).collect();
+        let pins: Vec<u8> =
+            self.pins.iter().flat_map(|(name, text)| [*name, "\n", *text, "\n"].concat().into_bytes()).collect();
         let digest = sha256(&pins);
         let short = digest.trim_start_matches("sha256:").get(..12).unwrap_or_default();
         home.join("toolchains").join(format!("{}-{short}", self.name))

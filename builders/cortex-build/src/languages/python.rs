@@ -1,15 +1,258 @@
-use crate::builder::{Compiled, Job, Language};
+//! Python: the source and a whole interpreter in one component, by componentize-py.
+//!
+//! A module with `def run(args)` at its top level is called as a function; anything else is a program. What the component
+//! holds was imported while it was built, in `languages/python/`.
+
+use std::path::{Path, PathBuf};
+
+use cortex_manifest::{Entrypoint, ToolSpec};
+use fs_err as fs;
+use walkdir::WalkDir;
+
+use crate::builder::{Compiled, Job, Language, Progress, Survey};
 use crate::error::BuildError;
+use crate::languages::SDK_FOLDER;
+use crate::plan::Reason;
+use crate::process::Step;
+use crate::source::sha256;
+use crate::store::write_atomically;
+use crate::toolchain::Package;
+use crate::wit;
 
 #[derive(Debug)]
 pub(crate) struct Python;
 
+/// `componentize-py` with its interpreter, `CPython` 3.14.
+pub(crate) static COMPONENTIZE_PY: Package = Package {
+    name: "python",
+    language: "Python",
+    pins: &[("requirements.txt", include_str!("../../languages/python/requirements.txt"))],
+    megabytes: 46,
+    install,
+    command: "cortex-wasm toolchain install python",
+};
+
+const GLUE: &[(&str, &str)] = &[
+    ("cortex_source.py", include_str!("../../languages/python/cortex_source.py")),
+    ("cortex_compat.py", include_str!("../../languages/python/cortex_compat.py")),
+    ("cortex_command.py", include_str!("../../languages/python/cortex_command.py")),
+    ("cortex_handler.py", include_str!("../../languages/python/cortex_handler.py")),
+];
+
+const TEMPLATE: &[(&str, &str)] = &[
+    ("tool.yml", include_str!("../../languages/python/template/tool.yml")),
+    ("main.py", include_str!("../../languages/python/template/main.py")),
+];
+
+/// Modules that a sandbox cannot have, and why. Only an import that the source cannot do without counts: one at the top
+/// level, outside of any `try` or `if`.
+const IMPOSSIBLE: &[(&str, &str)] = &[
+    ("subprocess", "starts other programs"),
+    ("multiprocessing", "starts other processes"),
+    ("ctypes", "calls native libraries"),
+    ("cffi", "calls native libraries"),
+    ("tkinter", "needs a screen"),
+    ("curses", "needs a terminal"),
+    ("psutil", "reads the host"),
+    ("numpy", "is native code"),
+    ("pandas", "is native code"),
+    ("scipy", "is native code"),
+    ("cryptography", "is native code"),
+    ("lxml", "is native code"),
+    ("PIL", "is native code"),
+    ("pydantic", "is native code"),
+    ("torch", "is native code"),
+];
+
 impl Language for Python {
     fn fixed_inputs(&self) -> String {
-        "python 1".into()
+        let glue: Vec<u8> = GLUE.iter().flat_map(|(_, text)| text.bytes()).collect();
+        format!("python 1 {} {}", sha256(&glue), sha256(COMPONENTIZE_PY.pins[0].1.as_bytes()))
+    }
+
+    fn survey(&self, spec: &ToolSpec, folder: &Path) -> Survey {
+        let mut survey = Survey::default();
+        let Some(entry) = entry_point(spec, folder) else { return survey };
+        let shown = entry.display();
+        let Ok(source) = fs::read_to_string(folder.join(&entry)) else { return survey };
+        let because = if is_function(&source) {
+            format!("`{shown}` defines `run`: it is called as a function")
+        } else {
+            format!("`{shown}` is a program: its input is the first argument and standard input")
+        };
+        survey.reasons.push(Reason { because, change: None });
+        survey.needs_docker = impossible_imports(&entry, &source);
+        survey
+    }
+
+    fn template(&self) -> &'static [(&'static str, &'static str)] {
+        TEMPLATE
+    }
+
+    fn packages(&self) -> &'static [&'static Package] {
+        const { &[&COMPONENTIZE_PY] }
     }
 
     fn build(&self, job: &Job<'_>) -> Result<Compiled, BuildError> {
-        Err(BuildError::Layout { tool: job.spec.name.to_string(), problem: "no builder".into(), hint: String::new() })
+        let Some(entry) = entry_point(job.spec, &job.stage) else {
+            return Err(layout(job, "there is no entry point and no `main.py`".into()));
+        };
+        let source = fs::read_to_string(job.stage.join(&entry))?;
+        let toolchain = COMPONENTIZE_PY.ensure(job.home, job.offline, job.progress)?;
+        let work = job.stage.join(SDK_FOLDER).join("python");
+        let glue = work.join("glue");
+        for (name, text) in GLUE {
+            write_atomically(&glue.join(name), text.as_bytes())?;
+        }
+        let name = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+        let (file, module) = (name(entry.file_name()), name(entry.file_stem()));
+        let constants = format!("FILE = {file:?}\nMODULE = {module:?}\nSHOWN = {:?}\n", entry.display().to_string());
+        write_atomically(&glue.join("cortex_entry.py"), constants.as_bytes())?;
+        wit::write(&work.join("wit"))?;
+        let packages = requirements(job, &work)?;
+
+        job.progress.step(&format!("compiling {} with componentize-py", job.spec.name));
+        let (world, app) =
+            if is_function(&source) { ("tool", "cortex_handler") } else { ("command", "cortex_command") };
+        let component = work.join("component.wasm");
+        let mut step = python(&toolchain)
+            .args([toolchain.join("bin/componentize-py")])
+            .args(["-d".as_ref(), work.join("wit").as_os_str()])
+            .args(["-w", world, "componentize"])
+            .args(["-p".as_ref(), job.stage.join(&entry).with_file_name("").as_os_str()])
+            .args(["-p".as_ref(), glue.as_os_str()]);
+        if let Some(packages) = &packages {
+            step = step.args(["-p".as_ref(), packages.folder.as_os_str()]);
+        }
+        let built = step.args(["-o".as_ref(), component.as_os_str()]).args([app]).dir(&work).run();
+        built.map_err(|error| said_by_python(error, packages.as_ref()))?;
+        let wasm = fs::read(&component)?;
+        fs::remove_file(&component)?;
+        Ok(Compiled { wasm, toolchain: "componentize-py 0.25.1, CPython 3.14".into() })
     }
+}
+
+fn python(toolchain: &Path) -> Step {
+    // Nothing of the machine's own packages may end up in a component.
+    Step::new("python3").env("PYTHONPATH", toolchain).env("PYTHONHASHSEED", "0").env("PYTHONNOUSERSITE", "1")
+}
+
+fn pip() -> Step {
+    Step::new("python3").args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]).args([
+        "--root-user-action=ignore",
+        "--no-compile",
+        "--only-binary=:all:",
+    ])
+}
+
+fn install(folder: &Path, _: &dyn Progress) -> Result<(), BuildError> {
+    pip()
+        .args(["--require-hashes", "--no-deps", "--upgrade", "--target"])
+        .args([folder])
+        .args(["-r".as_ref(), folder.join("requirements.txt").as_os_str()])
+        .run()
+        .map(drop)
+}
+
+/// The file that is run: the manifest's, else `main.py`, else the only one with the tool's name.
+fn entry_point(spec: &ToolSpec, folder: &Path) -> Option<PathBuf> {
+    if let Some(Entrypoint::File(path)) = &spec.implementation.entrypoint {
+        return Some(path.as_path().to_owned());
+    }
+    let names = ["main.py".to_owned(), format!("{}.py", spec.name)];
+    names.into_iter().map(PathBuf::from).find(|name| folder.join(name).is_file())
+}
+
+/// Whether the source is a function to call and no program.
+fn is_function(source: &str) -> bool {
+    let starts = |line: &str| line.starts_with("def run(") || line.starts_with("async def run(");
+    source.lines().any(starts) && !source.lines().any(|line| line.starts_with("if __name__"))
+}
+
+fn impossible_imports(file: &Path, source: &str) -> Vec<Reason> {
+    let imported = |line: &str, module: &str| {
+        let rest = line.strip_prefix("import ").or_else(|| line.strip_prefix("from "));
+        rest.is_some_and(|rest| {
+            rest.split(',').any(|name| name.trim().split([' ', '.']).next().is_some_and(|first| first == module))
+        })
+    };
+    let mut reasons = Vec::new();
+    for (number, line) in source.lines().enumerate() {
+        for (module, why) in IMPOSSIBLE.iter().filter(|(module, _)| imported(line, module)) {
+            reasons.push(Reason {
+                because: format!("`{}:{}` imports `{module}`, which {why}", file.display(), number + 1),
+                change: Some(format!("do without `{module}`, or import it inside a `try`")),
+            });
+        }
+    }
+    reasons
+}
+
+/// What `requirements.txt` asks for, installed.
+struct Packages {
+    folder: PathBuf,
+    /// Files of native code, which a component cannot hold. Many packages work without theirs.
+    native: Vec<String>,
+}
+
+/// Installs wheels only: nothing of a package runs. Once for each content of the file.
+fn requirements(job: &Job<'_>, work: &Path) -> Result<Option<Packages>, BuildError> {
+    let named = job.spec.implementation.build.requirements_file.as_ref().map(|path| path.as_path().to_owned());
+    let file = named.clone().unwrap_or_else(|| "requirements.txt".into());
+    let path = job.stage.join(&file);
+    if !path.is_file() {
+        return match named {
+            Some(file) => Err(layout(job, format!("there is no `{}`", file.display()))),
+            None => Ok(None),
+        };
+    }
+    let digest = sha256(&fs::read(&path)?);
+    let folder = work.join(format!("packages-{}", digest.get(7..19).unwrap_or_default()));
+    let complete = folder.join("complete");
+    if !complete.exists() {
+        if job.offline {
+            return Err(layout(job, format!("`{}` would be fetched, and `--offline` forbids it", file.display())));
+        }
+        job.progress.step(&format!("fetching the packages of {}", file.display()));
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        pip()
+            .args(["--python-version", "3.14", "--implementation", "cp"])
+            .args(["--abi", "cp314", "--abi", "abi3", "--abi", "none", "--target"])
+            .args([&folder])
+            .args(["-r".as_ref(), path.as_os_str()])
+            .dir(&job.stage)
+            .run()?;
+        let mut native = Vec::new();
+        for entry in WalkDir::new(&folder).sort_by_file_name() {
+            let entry = entry.map_err(std::io::Error::from)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if entry.file_type().is_file() && [".so", ".pyd", ".dylib"].iter().any(|end| name.ends_with(end)) {
+                let path = entry.path().strip_prefix(&folder).unwrap_or(entry.path());
+                native.push(path.display().to_string());
+                fs::remove_file(entry.path())?;
+            }
+        }
+        write_atomically(&complete, native.join("\n").as_bytes())?;
+    }
+    let native = fs::read_to_string(&complete)?.lines().map(ToOwned::to_owned).collect();
+    Ok(Some(Packages { folder, native }))
+}
+
+/// Python's own words, without those of the tool that ran it.
+fn said_by_python(error: BuildError, packages: Option<&Packages>) -> BuildError {
+    let BuildError::Tool { argv, status, stderr } = error else { return error };
+    let words = stderr.split_once("cortex-wasm: ").and_then(|(_, rest)| rest.split_once("\ncortex-wasm: end"));
+    let Some((words, _)) = words else { return BuildError::Tool { argv, status, stderr } };
+    let mut said = format!("{words}\n");
+    if let Some(native) = packages.map(|packages| &packages.native).filter(|native| !native.is_empty()) {
+        said = format!("{said}native code was left out: {}; `backend: docker` can run it\n", native.join(", "));
+    }
+    BuildError::Tool { argv, status, stderr: said }
+}
+
+fn layout(job: &Job<'_>, problem: String) -> BuildError {
+    let hint = "name the file to run in `implementation.entrypoint`, and its packages in `requirements.txt`".into();
+    BuildError::Layout { tool: job.spec.name.to_string(), problem, hint }
 }

@@ -6,11 +6,11 @@ use cortex_manifest::{Entrypoint, Target};
 use fs_err as fs;
 use serde::Deserialize;
 
+use super::rust_toolchain::RustToolchain;
+use super::sdk;
 use crate::builder::{Compiled, Job, Language};
 use crate::error::BuildError;
 use crate::process::Step;
-use super::rust_toolchain::RustToolchain;
-use super::sdk;
 use crate::store::lock;
 
 /// Builds `fn main` programs (the command contract) and libraries of crate type `cdylib` (the tool contract).
