@@ -10,6 +10,7 @@ mod sdk;
 pub use rust_toolchain::RustToolchain;
 pub(crate) use sdk::FOLDER as SDK_FOLDER;
 
+use self::javascript::JavaScript;
 use crate::builder::Language;
 use crate::plan::BuilderKind;
 
@@ -18,7 +19,8 @@ pub(crate) fn language(kind: BuilderKind) -> Option<&'static dyn Language> {
     match kind {
         BuilderKind::Rust => Some(&rust::Rust),
         BuilderKind::Python => Some(&python::Python),
-        BuilderKind::JavaScript | BuilderKind::TypeScript => Some(&javascript::JavaScript),
+        BuilderKind::JavaScript => Some(&JavaScript { template: javascript::JAVASCRIPT }),
+        BuilderKind::TypeScript => Some(&JavaScript { template: javascript::TYPESCRIPT }),
         BuilderKind::Go => Some(&go::Go),
         BuilderKind::TinyGo => Some(&go::TinyGo),
         BuilderKind::Component => None,

@@ -108,7 +108,8 @@ impl SourceTree {
         for entry in WalkDir::new(stage).contents_first(true) {
             let entry = entry?;
             let Ok(path) = entry.path().strip_prefix(stage) else { continue };
-            let sdk = path.starts_with(SDK_FOLDER);
+            // The guest side's files, and packages that the last build installed.
+            let sdk = path.starts_with(SDK_FOLDER) || path.starts_with("node_modules");
             if entry.file_type().is_file() && !sdk && !self.files.iter().any(|file| file == path) {
                 fs::remove_file(entry.path())?;
             }

@@ -21,6 +21,14 @@ const FILES: &[(&str, &[u8])] = wit![
     "deps/sockets.wit",
 ];
 
+/// Writes the interface and what it depends on as dependencies of other interfaces.
+pub(crate) fn write_dependencies(folder: &Path) -> io::Result<()> {
+    FILES.iter().try_for_each(|(name, text)| {
+        let name = if name.starts_with("deps/") { (*name).to_owned() } else { format!("deps/{name}") };
+        write_atomically(&folder.join(name), text)
+    })
+}
+
 /// Writes the interface into a folder.
 pub(crate) fn write(folder: &Path) -> io::Result<()> {
     FILES.iter().try_for_each(|(name, text)| write_atomically(&folder.join(name), text))

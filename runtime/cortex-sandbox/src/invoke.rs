@@ -325,8 +325,9 @@ fn said(value: &Value) -> Option<String> {
 }
 
 fn last_line(text: &str) -> Option<&str> {
-    // Rust ends a panic's message with a note about backtraces.
-    text.lines().map(str::trim).rfind(|line| !line.is_empty() && !line.starts_with("note: "))
+    // Rust ends a panic's message with a note about backtraces, and JavaScript an error's with its stack.
+    let says = |line: &&str| !line.is_empty() && !line.starts_with("note: ") && !line.starts_with("at ");
+    text.lines().map(str::trim).rfind(says)
 }
 
 /// The one place where an error of wasmtime becomes an ending, by type.

@@ -1,0 +1,6 @@
+interface Args {
+  name: string;
+}
+
+/** Called with the parameters that the manifest names; what it returns is the result. */
+export default ({ name }: Args) => ({ greeting: `Hello, ${name}!` });
