@@ -10,6 +10,7 @@ use crate::languages::language;
 use crate::plan::{Reason, plan};
 use crate::source::{SourceTree, sha256};
 use crate::store::{ComponentStore, StoredComponent, lock};
+use crate::toolchain::Package;
 
 /// What a build says while it goes on, for a progress line.
 pub trait Progress: Send + Sync {
@@ -33,6 +34,16 @@ pub(crate) trait Language: Sync {
     /// What the source says about how it must be built and run. Reads the folder, runs nothing.
     fn survey(&self, _spec: &ToolSpec, _folder: &Path) -> Survey {
         Survey::default()
+    }
+
+    /// What is fetched on first need, where the machine has nothing that fits.
+    fn packages(&self) -> &'static [&'static Package] {
+        &[]
+    }
+
+    /// The files of a new tool: names and texts, in which `{{name}}` stands for the tool's name.
+    fn template(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
     }
 
     /// Builds the source in `stage`, a copy that may be written to.

@@ -39,6 +39,14 @@ impl Language for Rust {
         format!("rust 1 {}", sdk::digest())
     }
 
+    fn template(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("tool.yml", include_str!("../../languages/rust/template/tool.yml")),
+            ("Cargo.toml", include_str!("../../languages/rust/template/Cargo.toml.txt")),
+            ("src/lib.rs", include_str!("../../languages/rust/template/lib.rs")),
+        ]
+    }
+
     fn build(&self, job: &Job<'_>) -> Result<Compiled, BuildError> {
         let target = job.spec.implementation.build.target.unwrap_or(Target::Wasm32Wasip2).as_str();
         let manifest = cargo_manifest(job)?;
