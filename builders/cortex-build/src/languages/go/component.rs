@@ -25,7 +25,7 @@ pub(super) fn of_command(module: &[u8]) -> Encoded {
     let mut module = keep_exit_codes(module)?;
     let mut resolve = Resolve::default();
     let package = resolve.push_str("command.wit", COMMAND_WIT)?;
-    let world = resolve.select_world(&[package], Some("command"))?;
+    let world = resolve.select_world(&[package], Some("program"))?;
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
     encode(&module, adapter::WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER)
 }
