@@ -73,7 +73,9 @@ pub enum BuildError {
         hint: String,
     },
     /// A toolchain is missing and nothing may be fetched.
-    #[error("the {language} toolchain `{missing}` is not installed and `--offline` forbids to fetch it (about {megabytes} MB)")]
+    #[error(
+        "the {language} toolchain `{missing}` is not installed and `--offline` forbids to fetch it (about {megabytes} MB)"
+    )]
     Offline {
         /// The language.
         language: &'static str,
@@ -116,9 +118,11 @@ impl BuildError {
     /// What to do next, where there is something.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NotPossible { hint, .. } | Self::NoToolchain { hint, .. } | Self::Offline { hint, .. } | Self::Layout { hint, .. } | Self::Dependencies { hint, .. } => {
-                Some(hint.clone())
-            }
+            Self::NotPossible { hint, .. }
+            | Self::NoToolchain { hint, .. }
+            | Self::Offline { hint, .. }
+            | Self::Layout { hint, .. }
+            | Self::Dependencies { hint, .. } => Some(hint.clone()),
             Self::Start { program, .. } => Some(format!("install `{program}` and put it on the PATH")),
             Self::Digest { .. } => Some("rebuild it, or put the right file back".into()),
             Self::Tool { .. } | Self::TimedOut { .. } | Self::Componentize(_) | Self::Io(_) => None,

@@ -32,10 +32,16 @@ pub(crate) struct Package {
 impl Package {
     /// Where it lies or would lie.
     pub(crate) fn folder(&self, home: &Path) -> PathBuf {
-        let pins: Vec<u8> = self.pins.iter().flat_map(|(name, text)| [*name, "\n", *text, "\n"].concat().into_bytes()).collect();
+        let pins: Vec<u8> =
+            self.pins.iter().flat_map(|(name, text)| [*name, "\n", *text, "\n"].concat().into_bytes()).collect();
         let digest = sha256(&pins);
         let short = digest.trim_start_matches("sha256:").get(..12).unwrap_or_default();
         home.join("toolchains").join(format!("{}-{short}", self.name))
+    }
+
+    /// Its name with the digest of its pins, which is its version.
+    pub(crate) fn version(&self, home: &Path) -> String {
+        self.folder(home).file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
     /// Whether it is there, whole.

@@ -14,7 +14,7 @@ use fs_err as fs;
 
 use self::source::Sources;
 use self::toolchain::{Toolchain, tinygo};
-use crate::builder::{Compiled, Job, Language, Survey};
+use crate::builder::{Compiled, Job, Language, Progress, Survey};
 use crate::error::BuildError;
 use crate::plan::Reason;
 use crate::process::Step;
@@ -54,7 +54,7 @@ impl Language for Go {
 
     fn build(&self, job: &Job<'_>) -> Result<Compiled, BuildError> {
         let layout = Layout::of(job)?;
-        let toolchain = Toolchain::find_or_provision(job)?;
+        let toolchain = Toolchain::find_or_provision(job.home, job.offline, job.progress)?;
         let module = layout.prepare(job, TOOL_ABI)?;
         toolchain.fetch_dependencies(job, &module)?;
         job.progress.step(&format!("compiling {} with {}", job.spec.name, toolchain.version));
@@ -82,6 +82,14 @@ impl Language for Go {
         toolchain::PACKAGES
     }
 
+    fn found(&self, home: &Path) -> Option<String> {
+        toolchain::found(home)
+    }
+
+    fn provision(&self, home: &Path, offline: bool, progress: &dyn Progress) -> Result<(), BuildError> {
+        Toolchain::find_or_provision(home, offline, progress).map(drop)
+    }
+
     fn template(&self) -> &'static [(&'static str, &'static str)] {
         &[
             ("tool.yml", include_str!("../../languages/go/template/tool.yml")),
@@ -96,13 +104,21 @@ impl Language for TinyGo {
         format!("tinygo 1 {}", sha256(TINYGO_MAIN.as_bytes()))
     }
 
+    fn found(&self, _: &Path) -> Option<String> {
+        tinygo().ok()
+    }
+
+    fn provision(&self, _: &Path, _: bool, _: &dyn Progress) -> Result<(), BuildError> {
+        tinygo().map(drop)
+    }
+
     fn survey(&self, spec: &ToolSpec, folder: &Path) -> Survey {
         survey(spec, folder, "`func Run` gets a `main` around it: TinyGo's programs have the command contract")
     }
 
     fn build(&self, job: &Job<'_>) -> Result<Compiled, BuildError> {
         let layout = Layout::of(job)?;
-        let version = tinygo(job)?;
+        let version = tinygo()?;
         let module = layout.prepare(job, TINYGO_MAIN)?;
         job.progress.step(&format!("compiling {} with {version}", job.spec.name));
         let wasm = job.stage.join("cortex.wasm");
@@ -152,12 +168,14 @@ struct Layout {
 impl Layout {
     fn of(job: &Job<'_>) -> Result<Self, BuildError> {
         let relative = package_folder(job.spec);
-        let error = |problem: String| BuildError::Layout {
+        let error = |problem: String| {
+            BuildError::Layout {
             tool: job.spec.name.to_string(),
             problem,
             hint: "put a file of `package main` with `func main()` or `func Run(args json.RawMessage) (any, error)` into the \
                    tool's folder, and name it in `implementation.entrypoint` if it lies deeper"
                 .into(),
+        }
         };
         let sources = Sources::read(&job.stage)?;
         if let Some((place, package)) = sources.other_package(&relative) {

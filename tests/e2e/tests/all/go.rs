@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cortex_build::{BuildError, Built, Silent, Workshop, plan};
+use cortex_build::{BuildError, BuilderKind, Built, Silent, Workshop, plan, template};
 use cortex_manifest::ToolSpec;
 use cortex_runtime::{Allocation, CallOptions, Contract, Ending, Execution, Runtime, Settings};
 use fs_err as fs;
@@ -246,4 +246,22 @@ fn a_plan_says_which_contract_was_read_and_why_a_container_is_needed() {
     let text = "package main\n\nimport \"os/exec\"\n\nfunc main() { exec.Command(\"ls\").Run() }\n";
     let starts = Source::new("starts", "runtime: go", &[("main.go", text)]);
     assert_eq!(reasons(&starts), ["main.go:3: `import \"os/exec\"`: a component cannot start other programs"]);
+}
+
+#[test]
+fn the_template_is_a_tool_that_answers_its_own_example() {
+    let files = template(BuilderKind::Go).iter().map(|(file, text)| (*file, text.replace("{{name}}", "greets")));
+    let files: Vec<_> = files.collect();
+    let source = Source(tempfile::tempdir().unwrap());
+    for (file, text) in &files {
+        source.write(file, text);
+    }
+    assert_eq!(source.call(json!({"name": "Ada"})).result.as_ref().unwrap().get(), r#"{"greeting":"Hello, Ada!"}"#);
+    assert_eq!(said(&source.call(json!({"name": ""}))), "tool_error: the name is empty (no hint)");
+
+    // What TinyGo gets around `Run` is Go as well.
+    let main = include_str!("../../../../builders/cortex-build/languages/go/tinygo.go");
+    source.write("main_of_tinygo.go", main);
+    assert_eq!(source.call(json!({"name": "Ada"})).contract, Some(Contract::Command));
+    assert_eq!(said(&source.call(json!({"name": ""}))), "tool_error: the name is empty (no hint)");
 }

