@@ -53,7 +53,7 @@ pub(crate) enum Command {
     New(New),
     /// Show, install or remove what compiles the languages
     Toolchain(Toolchain),
-    /// Show what this machine has and lacks to build tools; fails when no language could be compiled
+    /// Show what this machine has to build tools with, and what it lacks
     Doctor(Reading),
     /// Print the JSON Schema of manifests, for editors
     Schema,
