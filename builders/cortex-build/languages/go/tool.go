@@ -99,33 +99,5 @@ func cortexAddress(b []byte) uint32 {
 	return uint32(uintptr(unsafe.Pointer(unsafe.SliceData(b))))
 }
 
-//go:linkname cortexSbrk runtime.sbrk
-func cortexSbrk(n uintptr) unsafe.Pointer
-
-// Memory that the Go heap does not own, handed out once: an instance lives for one call.
-var cortexNext, cortexLimit uintptr
-
-// What the host and the WASI adapter write into. Allocating from the Go heap could start or finish a collection, which reads
-// the clock, and an import that is called in here kills the instance ("cannot leave component instance").
-//
-//go:wasmexport cabi_realloc
-func cortexRealloc(old unsafe.Pointer, oldSize, align, size uint32) unsafe.Pointer {
-	if old != nil {
-		panic("the canonical ABI moved a block, which it never does for strings")
-	}
-	start := (cortexNext + uintptr(align) - 1) &^ (uintptr(align) - 1)
-	if cortexNext == 0 || start+uintptr(size) > cortexLimit {
-		n := max(uintptr(size)+uintptr(align), 64<<10)
-		cortexNext = uintptr(cortexSbrk(n))
-		if cortexNext == 0 {
-			panic("out of memory")
-		}
-		cortexLimit = cortexNext + n
-		start = (cortexNext + uintptr(align) - 1) &^ (uintptr(align) - 1)
-	}
-	cortexNext = start + uintptr(size)
-	return unsafe.Pointer(start)
-}
-
 // A library has no program of its own to run.
 func main() {}

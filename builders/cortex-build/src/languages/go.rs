@@ -37,15 +37,19 @@ enum Contract {
 }
 
 const TOOL_ABI: &str = include_str!("../../languages/go/tool.go");
+const MEMORY: &str = include_str!("../../languages/go/memory.go");
+const HTTP: &str = include_str!("../../languages/go/http.go");
 const TINYGO_MAIN: &str = include_str!("../../languages/go/tinygo.go");
 
-/// Beside the tool's own files in the stage. Compilers name it in the errors of a `Run` with a wrong signature.
-const ADDED: &str = "cortex_tool.go";
+/// What the files begin with that are added to a tool's own in the stage. Compilers name them in the errors of a `Run` with a
+/// wrong signature.
+const ADDED: &str = "cortex_";
 
 impl Language for Go {
     fn fixed_inputs(&self) -> String {
         // The arguments below are part of what a component is made of: raise the number when they change.
-        format!("go 1 {}", sha256([TOOL_ABI, component::COMMAND_WIT, component::ADAPTER].concat().as_bytes()))
+        let carried = [TOOL_ABI, MEMORY, HTTP, component::COMMAND_WIT, component::HTTP_WIT, component::ADAPTER];
+        format!("go 1 {}", sha256(carried.concat().as_bytes()))
     }
 
     fn survey(&self, spec: &ToolSpec, folder: &Path) -> Survey {
@@ -55,7 +59,14 @@ impl Language for Go {
     fn build(&self, job: &Job<'_>) -> Result<Compiled, BuildError> {
         let layout = Layout::of(job)?;
         let toolchain = Toolchain::find_or_provision(job.home, job.offline, job.progress)?;
-        let module = layout.prepare(job, TOOL_ABI)?;
+        // The client makes a component several times larger, so only those get it that may use it.
+        let network = !job.spec.permissions.network.is_empty();
+        let tool = layout.contract == Contract::Tool;
+        let mut files = Vec::new();
+        files.extend(tool.then_some(("tool.go", TOOL_ABI)));
+        files.extend(network.then_some(("http.go", HTTP)));
+        files.extend((tool || network).then_some(("memory.go", MEMORY)));
+        let module = layout.prepare(job, &files)?;
         toolchain.fetch_dependencies(job, &module)?;
         job.progress.step(&format!("compiling {} with {}", job.spec.name, toolchain.version));
         let wasm = job.stage.join("cortex.wasm");
@@ -65,16 +76,14 @@ impl Language for Go {
             .args([&wasm])
             .env("GOOS", "wasip1")
             .env("GOARCH", "wasm");
-        go = match layout.contract {
-            Contract::Command => go.args(["-ldflags=-s -w -buildid="]),
-            // The ABI takes memory from where the runtime does, which the linker lets nobody do without this flag.
-            Contract::Tool => go.args(["-buildmode=c-shared", "-ldflags=-s -w -buildid= -checklinkname=0"]),
-        };
+        if tool {
+            go = go.args(["-buildmode=c-shared"]);
+        }
+        // What is added takes memory from where the runtime does, which the linker lets nobody do without the last flag.
+        let flags = if files.is_empty() { "-s -w -buildid=" } else { "-s -w -buildid= -checklinkname=0" };
+        go = go.args([format!("-ldflags={flags}")]);
         go.args([&layout.pattern(&module)]).run()?;
-        let wasm = match layout.contract {
-            Contract::Command => component::of_command(&fs::read(wasm)?),
-            Contract::Tool => component::of_tool(&fs::read(wasm)?),
-        };
+        let wasm = component::of(&fs::read(wasm)?, layout.contract, network);
         Ok(Compiled { wasm: wasm.map_err(BuildError::Componentize)?, toolchain: toolchain.version })
     }
 
@@ -119,7 +128,8 @@ impl Language for TinyGo {
     fn build(&self, job: &Job<'_>) -> Result<Compiled, BuildError> {
         let layout = Layout::of(job)?;
         let version = tinygo()?;
-        let module = layout.prepare(job, TINYGO_MAIN)?;
+        let around_run = [("main.go", TINYGO_MAIN)];
+        let module = layout.prepare(job, if layout.contract == Contract::Tool { &around_run } else { &[] })?;
         job.progress.step(&format!("compiling {} with {version}", job.spec.name));
         let wasm = job.stage.join("cortex.wasm");
         // TinyGo makes the component itself.
@@ -189,9 +199,9 @@ impl Layout {
     }
 
     /// Adds what the source lacks. Returns the folder of its module, where compilers run.
-    fn prepare(&self, job: &Job<'_>, around_run: &str) -> Result<PathBuf, BuildError> {
-        if self.contract == Contract::Tool {
-            fs::write(self.package.join(ADDED), around_run)?;
+    fn prepare(&self, job: &Job<'_>, files: &[(&str, &str)]) -> Result<PathBuf, BuildError> {
+        for (name, text) in files {
+            fs::write(self.package.join(format!("{ADDED}{name}")), text)?;
         }
         let inside = self.package.ancestors().take_while(|folder| folder.starts_with(&job.stage));
         if let Some(module) = inside.into_iter().find(|folder| folder.join("go.mod").exists()) {

@@ -141,7 +141,7 @@ fn tinygo_compiles_where_it_is_installed_and_named() {
     assert_eq!(
         fs::read_to_string(session.work().join("called")).unwrap(),
         format!(
-            "build -target=wasip2 -no-debug -o {} ./\ncortex_tool.go go.mod main.go\n",
+            "build -target=wasip2 -no-debug -o {} ./\ncortex_main.go go.mod main.go\n",
             stage.join("cortex.wasm").display()
         )
     );

@@ -9,8 +9,14 @@ use wasmparser::{Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
+use super::Contract;
+
 /// What a program imports beside what the adapter gives it.
 pub(super) const COMMAND_WIT: &str = include_str!("../../../languages/go/command.wit");
+
+/// What the HTTP client imports, and the package that its types are of, as the host has it.
+pub(super) const HTTP_WIT: &str = include_str!("../../../languages/go/http.wit");
+const IO_WIT: &str = include_str!("../../../../../wit/deps/io.wit");
 
 /// Which adapter is put around modules: part of the digest of what is built. As in `Cargo.toml`.
 pub(super) const ADAPTER: &str = "wasi-preview1-component-adapter 48.0.8";
@@ -20,27 +26,37 @@ const TOOL_TYPE: &[u8] = include_bytes!("../../../../cortex-tool/src/component-t
 
 type Encoded = Result<Vec<u8>, Box<dyn Error + Send + Sync>>;
 
-/// A program: `wasi:cli/run`.
-pub(super) fn of_command(module: &[u8]) -> Encoded {
-    let mut module = keep_exit_codes(module)?;
-    let mut resolve = Resolve::default();
-    let package = resolve.push_str("command.wit", COMMAND_WIT)?;
-    let world = resolve.select_world(&[package], Some("program"))?;
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
-    encode(&module, adapter::WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER)
-}
-
-/// A library with the handler of `cortex:tool`.
-pub(super) fn of_tool(module: &[u8]) -> Encoded {
-    let mut module = module.to_vec();
-    let section = CustomSection { name: "component-type:cortex-tool".into(), data: TOOL_TYPE.into() };
-    wasm_encoder::Section::append_to(&section, &mut module);
-    encode(&module, adapter::WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER)
-}
-
-fn encode(module: &[u8], adapter: &[u8]) -> Encoded {
+/// A program becomes `wasi:cli/run`, a library the handler of `cortex:tool`; `network` is for one with the HTTP client.
+pub(super) fn of(module: &[u8], contract: Contract, network: bool) -> Encoded {
+    let (mut module, adapter) = match contract {
+        Contract::Command => {
+            let mut module = keep_exit_codes(module)?;
+            describe(&mut module, &[("command.wit", COMMAND_WIT)], "program")?;
+            (module, adapter::WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER)
+        }
+        Contract::Tool => {
+            let mut module = module.to_vec();
+            let section = CustomSection { name: "component-type:cortex-tool".into(), data: TOOL_TYPE.into() };
+            wasm_encoder::Section::append_to(&section, &mut module);
+            (module, adapter::WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER)
+        }
+    };
+    if network {
+        describe(&mut module, &[("io.wit", IO_WIT), ("http.wit", HTTP_WIT)], "client")?;
+    }
     let name = adapter::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME;
-    Ok(ComponentEncoder::default().module(module)?.adapter(name, adapter)?.validate(true).encode()?)
+    Ok(ComponentEncoder::default().module(&module)?.adapter(name, adapter)?.validate(true).encode()?)
+}
+
+/// Adds to a module what its imports are. The last of the packages has the world.
+fn describe(module: &mut Vec<u8>, packages: &[(&str, &str)], world: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let mut resolve = Resolve::default();
+    let mut last = Vec::new();
+    for (name, text) in packages {
+        last = vec![resolve.push_str(name, text)?];
+    }
+    let world = resolve.select_world(&last, Some(world))?;
+    Ok(embed_component_metadata(module, &resolve, world, StringEncoding::UTF8)?)
 }
 
 /// The adapter makes every exit code that is not zero a 1, since the first WASI 0.2 knew no others. `exit-with-code`, which

@@ -55,7 +55,7 @@ impl Sources {
         for entry in walk {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy();
-            if !entry.file_type().is_file() || name == ADDED || !compiled_for_wasi(&name) {
+            if !entry.file_type().is_file() || name.starts_with(ADDED) || !compiled_for_wasi(&name) {
                 continue;
             }
             let Ok(path) = entry.path().strip_prefix(root) else { continue };
