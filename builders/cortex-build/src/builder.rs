@@ -36,13 +36,34 @@ pub(crate) trait Language: Sync {
         Survey::default()
     }
 
-    /// A small working tool: names and texts of its files, with `{{name}}` for the tool's name.
-    fn template(&self) -> &'static [(&'static str, &'static str)] {
+    /// What is fetched on first need, where the machine has nothing that fits.
+    fn packages(&self) -> &'static [&'static Package] {
         &[]
     }
 
-    /// What is provisioned for it.
-    fn packages(&self) -> &'static [&'static Package] {
+    /// What compiles it now: the machine's own or what was installed. Fetches nothing.
+    fn found(&self, home: &Path) -> Option<String> {
+        let installed = !self.packages().is_empty() && self.packages().iter().all(|package| package.installed(home));
+        installed.then(|| self.packages().iter().map(|package| package.version(home)).collect::<Vec<_>>().join(", "))
+    }
+
+    /// Installs what a first build would.
+    fn provision(&self, home: &Path, offline: bool, progress: &dyn Progress) -> Result<(), BuildError> {
+        self.packages().iter().try_for_each(|package| package.ensure(home, offline, progress).map(drop))
+    }
+
+    /// About how much an installation fetches and keeps.
+    fn megabytes(&self) -> u32 {
+        self.packages().iter().map(|package| package.megabytes).sum()
+    }
+
+    /// What the folders of installed toolchains begin with.
+    fn installed_names(&self) -> Vec<&'static str> {
+        self.packages().iter().map(|package| package.name).collect()
+    }
+
+    /// The files of a new tool: names and texts, in which `{{name}}` stands for the tool's name.
+    fn template(&self) -> &'static [(&'static str, &'static str)] {
         &[]
     }
 

@@ -31,6 +31,18 @@ pub enum BuildError {
         /// The tail of what it wrote to standard error.
         stderr: String,
     },
+    /// The libraries that the source asks for could not be fetched. The package manager's own words are in `stderr`.
+    #[error("the libraries of the source cannot be fetched: `{}` ended with {status}", argv.first().map_or("", String::as_str))]
+    Dependencies {
+        /// The program and its arguments.
+        argv: Vec<String>,
+        /// How it ended.
+        status: String,
+        /// The tail of what it wrote to standard error.
+        stderr: String,
+        /// How to do without fetching.
+        hint: String,
+    },
     /// A program that the build needs cannot be started.
     #[error("`{program}` cannot be started")]
     Start {
@@ -109,7 +121,8 @@ impl BuildError {
             Self::NotPossible { hint, .. }
             | Self::NoToolchain { hint, .. }
             | Self::Offline { hint, .. }
-            | Self::Layout { hint, .. } => Some(hint.clone()),
+            | Self::Layout { hint, .. }
+            | Self::Dependencies { hint, .. } => Some(hint.clone()),
             Self::Start { program, .. } => Some(format!("install `{program}` and put it on the PATH")),
             Self::Digest { .. } => Some("rebuild it, or put the right file back".into()),
             Self::Tool { .. } | Self::TimedOut { .. } | Self::Componentize(_) | Self::Io(_) => None,
@@ -119,7 +132,7 @@ impl BuildError {
     /// What a compiler wrote, for printing as it is.
     pub fn stderr(&self) -> Option<&str> {
         match self {
-            Self::Tool { stderr, .. } => Some(stderr),
+            Self::Tool { stderr, .. } | Self::Dependencies { stderr, .. } => Some(stderr),
             _ => None,
         }
     }

@@ -39,6 +39,11 @@ impl Package {
         home.join("toolchains").join(format!("{}-{short}", self.name))
     }
 
+    /// Its name with the digest of its pins, which is its version.
+    pub(crate) fn version(&self, home: &Path) -> String {
+        self.folder(home).file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
     /// Whether it is there, whole.
     pub(crate) fn installed(&self, home: &Path) -> bool {
         self.folder(home).join(COMPLETE).exists()

@@ -100,6 +100,9 @@ struct BuildInputs<'a> {
     runtime: Option<Runtime>,
     entrypoint: Option<&'a Entrypoint>,
     build: &'a Build,
+    /// Whether it asks for a server at all: some languages link their HTTP client only then.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    network: bool,
 }
 
 impl ToolSpec {
@@ -156,6 +159,7 @@ impl ToolSpec {
             runtime: implementation.runtime,
             entrypoint: implementation.entrypoint.as_ref(),
             build: &implementation.build,
+            network: !self.permissions.network.is_empty(),
         };
         serde_json::to_vec(&inputs).expect("plain data with text keys is always JSON")
     }

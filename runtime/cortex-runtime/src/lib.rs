@@ -26,7 +26,10 @@ mod standard;
 
 pub use backend::Prepared;
 pub use check::{Check, CheckReport};
-pub use cortex_build::{BackendKind, BuildError, Plan, Progress, Silent};
+pub use cortex_build::{
+    BackendKind, BuildError, BuilderKind, LANGUAGES, Plan, Program, Progress, Silent, State, Toolchain, Toolchains,
+    machine, template,
+};
 pub use cortex_manifest::{InputSchema, ManifestError, ToolSpec};
 pub use cortex_sandbox::{
     Allocation, CacheUsage, Captured, Contract, ENGINE_VERSION, Ending, Failure, Function, LimitError, Limits,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use cortex_manifest::{ByteSize, Fuel, Milliseconds};
-use cortex_runtime::Overrides;
+use cortex_runtime::{BuilderKind, LANGUAGES, Overrides};
 
 use crate::exit_status;
 
@@ -49,6 +49,12 @@ pub(crate) enum Command {
     Build(Build),
     /// Run tools' health checks and examples
     Test(Test),
+    /// Write a new tool that works, to begin with
+    New(New),
+    /// Show, install or remove what compiles the languages
+    Toolchain(Toolchain),
+    /// Show what this machine has to build tools with, and what it lacks
+    Doctor(Reading),
     /// Print the JSON Schema of manifests, for editors
     Schema,
     /// Show or shrink the cache of compiled code
@@ -161,6 +167,84 @@ pub(crate) struct Test {
     pub(crate) reading: Reading,
 }
 
+/// Where tools are looked up, and new ones written.
+pub(crate) const TOOLS: &str = "manifests/tools";
+
+/// Writes a new tool.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct New {
+    /// The tool's name: a lower-case letter, then lower-case letters, digits, `_` and `-`
+    pub(crate) name: String,
+    /// What it is written in
+    #[arg(long, value_enum)]
+    pub(crate) lang: Lang,
+    /// The folder that gets the tool's folder
+    #[arg(long, value_name = "DIR", default_value = TOOLS)]
+    pub(crate) dir: PathBuf,
+}
+
+/// A language that tools are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "lowercase")]
+pub(crate) enum Lang {
+    Rust,
+    Go,
+    JavaScript,
+    TypeScript,
+    Python,
+    TinyGo,
+}
+
+impl Lang {
+    pub(crate) fn kind(self) -> BuilderKind {
+        match self {
+            Self::Rust => BuilderKind::Rust,
+            Self::Go => BuilderKind::Go,
+            Self::JavaScript => BuilderKind::JavaScript,
+            Self::TypeScript => BuilderKind::TypeScript,
+            Self::Python => BuilderKind::Python,
+            Self::TinyGo => BuilderKind::TinyGo,
+        }
+    }
+}
+
+/// The toolchains.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Toolchain {
+    #[command(subcommand)]
+    pub(crate) action: ToolchainAction,
+}
+
+/// What to do with the toolchains.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ToolchainAction {
+    /// Show which are there, and what the others would cost
+    List(Reading),
+    /// Install now what first builds would install
+    Install(Languages),
+    /// Remove what was installed; what the machine has itself stays
+    Remove(Languages),
+}
+
+/// Some languages or all of them.
+#[derive(Debug, ClapArgs)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Languages {
+    /// The languages
+    #[arg(value_enum, value_name = "LANG")]
+    pub(crate) languages: Vec<Lang>,
+    /// Every language
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+impl Languages {
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = BuilderKind> {
+        let every: &[BuilderKind] = if self.all { LANGUAGES } else { &[] };
+        self.languages.iter().map(|lang| lang.kind()).chain(every.iter().copied())
+    }
+}
+
 /// The cache of compiled code.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Cache {
@@ -191,8 +275,12 @@ impl Command {
             Self::Test(test) => test.reading.format,
             Self::List(reading)
             | Self::Version(reading)
+            | Self::Doctor(reading)
+            | Self::Toolchain(Toolchain { action: ToolchainAction::List(reading) })
             | Self::Cache(Cache { action: Some(CacheAction::Info(reading)) }) => reading.format,
-            Self::Cache(_) | Self::Schema | Self::Completions { .. } => Format::Text,
+            Self::Cache(_) | Self::New(_) | Self::Toolchain(_) | Self::Schema | Self::Completions { .. } => {
+                Format::Text
+            }
         }
     }
 }

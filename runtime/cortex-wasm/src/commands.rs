@@ -2,11 +2,14 @@
 
 mod build;
 mod cache;
+mod doctor;
 mod list;
+mod new;
 mod plan;
 mod run;
 mod show;
 mod test;
+mod toolchain;
 mod version;
 
 use std::path::PathBuf;
@@ -29,6 +32,9 @@ pub(crate) fn execute(args: Args, printer: &Printer) -> anyhow::Result<ExitStatu
             printer.raw(&script);
         }
         Command::Version(reading) => version::execute(reading, printer)?,
+        Command::New(new) => return new::execute(&new, printer),
+        Command::Toolchain(toolchain) => return toolchain::execute(&toolchain, &args.global, printer),
+        Command::Doctor(reading) => return doctor::execute(reading, &args.global, printer),
         command => return with_runtime(command, &args.global, printer),
     }
     Ok(ExitStatus::Success)
@@ -44,7 +50,13 @@ fn with_runtime(command: Command, global: &Global, printer: &Printer) -> anyhow:
         Command::Build(build) => build::execute(&build, &runtime, printer),
         Command::Test(test) => test::execute(&test, &runtime, printer),
         Command::Cache(cache) => cache::execute(&cache, &runtime, printer),
-        Command::Schema | Command::Completions { .. } | Command::Version(_) => Ok(ExitStatus::Success),
+        // Done above, without a runtime.
+        Command::Schema
+        | Command::Completions { .. }
+        | Command::Version(_)
+        | Command::New(_)
+        | Command::Toolchain(_)
+        | Command::Doctor(_) => Ok(ExitStatus::Success),
     };
     if let Err(error) = runtime.close() {
         printer.warning(&format!("{:#}", anyhow::Error::from(error)));

@@ -88,7 +88,7 @@ Exit codes:
   120  wrong usage
   121  no such tool, or its manifest is not valid
   122  the input breaks the tool's schema
-  123  the tool could not be built
+  123  the tool could not be built; of `doctor`, no language could be
   124  the tool hit a limit: fuel, memory, time or output
   125  the tool needs what it was not granted
   126  the tool crashed, or its answer is not JSON

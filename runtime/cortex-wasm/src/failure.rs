@@ -1,6 +1,6 @@
 //! Errors for the person or the program reading. What a tool did wrong is no error here but an execution.
 
-use cortex_runtime::RuntimeError;
+use cortex_runtime::{BuildError, RuntimeError};
 use serde_json::json;
 
 use crate::args::Format;
@@ -10,14 +10,19 @@ use crate::printer::Printer;
 /// Prints an error with its causes and its hint, and says how the program ends.
 pub(crate) fn report(error: &anyhow::Error, format: Format, printer: &Printer) -> ExitStatus {
     let runtime = error.downcast_ref::<RuntimeError>();
-    let (status, code) = runtime.map_or((ExitStatus::Usage, "usage"), classify);
-    let hint = runtime.and_then(RuntimeError::hint);
+    let build = error.downcast_ref::<BuildError>();
+    let other = if build.is_some() { (ExitStatus::Build, "build_failed") } else { (ExitStatus::Usage, "usage") };
+    let (status, code) = runtime.map_or(other, classify);
+    let hint = runtime.and_then(RuntimeError::hint).or_else(|| build.and_then(BuildError::hint));
     match format {
         Format::Json => {
             let error = json!({"code": code, "message": format!("{error:#}"), "hint": hint});
             printer.data(&json!({ "error": error }).to_string());
         }
         Format::Text => {
+            if let Some(stderr) = build.and_then(BuildError::stderr) {
+                printer.fenced(stderr);
+            }
             print_text(error, runtime, hint.as_deref(), printer);
         }
     }

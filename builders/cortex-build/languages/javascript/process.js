@@ -10,7 +10,7 @@ export function readInput() {
   const stream = stdin.getStdin();
   const parts = [];
   try {
-    for (;;) parts.push(...stream.blockingRead(65536n));
+    for (;;) parts.push(...stream.blockingRead(65536));
   } catch (end) {
     // The stream's end is its error `closed`.
     if (end?.tag !== "closed" && end?.payload?.tag !== "closed" && end?.val?.tag !== "closed") throw end;
@@ -75,9 +75,7 @@ const process = {
   cwd: () => "/",
   nextTick: (task, ...values) => Promise.resolve().then(() => task(...values)),
   uptime: () => Number(clock.now()) / 1e9,
-  hrtime: Object.assign(() => [Number(clock.now() / 1000000000n), Number(clock.now() % 1000000000n)], {
-    bigint: () => BigInt(clock.now()),
-  }),
+  hrtime: Object.assign(() => [Math.floor(clock.now() / 1e9), clock.now() % 1e9], { bigint: () => BigInt(clock.now()) }),
   memoryUsage: () => ({ rss: 0, heapTotal: 0, heapUsed: 0, external: 0 }),
   on: () => process,
   once: () => process,

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::rust_toolchain::RustToolchain;
 use super::sdk;
-use crate::builder::{Compiled, Job, Language};
+use crate::builder::{Compiled, Job, Language, Progress};
 use crate::error::BuildError;
 use crate::process::Step;
 use crate::store::lock;
@@ -37,6 +37,32 @@ impl Language for Rust {
     fn fixed_inputs(&self) -> String {
         // The arguments below are part of what a component is made of: raise the number when they change.
         format!("rust 1 {}", sdk::digest())
+    }
+
+    fn found(&self, home: &Path) -> Option<String> {
+        RustToolchain::find(home, Path::new("."), Target::Wasm32Wasip2.as_str())
+    }
+
+    fn provision(&self, home: &Path, offline: bool, progress: &dyn Progress) -> Result<(), BuildError> {
+        let target = Target::Wasm32Wasip2.as_str();
+        RustToolchain::find_or_provision(home, Path::new("."), target, offline, progress).map(drop)
+    }
+
+    /// The standard library for one target, fetched or compiled.
+    fn megabytes(&self) -> u32 {
+        98
+    }
+
+    fn installed_names(&self) -> Vec<&'static str> {
+        vec!["rust"]
+    }
+
+    fn template(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("tool.yml", include_str!("../../languages/rust/template/tool.yml")),
+            ("Cargo.toml", include_str!("../../languages/rust/template/Cargo.toml.txt")),
+            ("src/lib.rs", include_str!("../../languages/rust/template/lib.rs")),
+        ]
     }
 
     fn build(&self, job: &Job<'_>) -> Result<Compiled, BuildError> {

@@ -82,6 +82,18 @@ impl Rustc {
 const SYSTEM_RUSTC: &str = "/usr/bin/rustc";
 
 impl RustToolchain {
+    /// The version of a Rust that compiles for `target` already. Fetches and compiles nothing.
+    pub(crate) fn find(home: &Path, directory: &Path, target: &'static str) -> Option<String> {
+        let rustc = Rustc::ask("rustc", directory).ok()?;
+        if rustc.has(target) {
+            return Some(rustc.version);
+        }
+        let system = Rustc::ask(SYSTEM_RUSTC, directory).ok();
+        let candidates = std::iter::once(rustc).chain(system);
+        let mut compiled = candidates.filter(|rustc| Sysroot::at(&home.join("toolchains"), rustc, target).complete());
+        compiled.next().map(|rustc| rustc.version)
+    }
+
     /// Finds or makes a Rust for `target`. What is made is kept below `home`; `directory` decides which Rust a
     /// `rust-toolchain.toml` selects.
     pub fn find_or_provision(

@@ -587,6 +587,9 @@ fn help_is_asked_for_and_goes_to_standard_output() {
       plan         Show how a tool would be built and run, and why
       build        Build tools and compile them for this machine
       test         Run tools' health checks and examples
+      new          Write a new tool that works, to begin with
+      toolchain    Show, install or remove what compiles the languages
+      doctor       Show what this machine has to build tools with, and what it lacks
       schema       Print the JSON Schema of manifests, for editors
       cache        Show or shrink the cache of compiled code
       completions  Print a completion script for a shell
@@ -606,7 +609,7 @@ fn help_is_asked_for_and_goes_to_standard_output() {
       120  wrong usage
       121  no such tool, or its manifest is not valid
       122  the input breaks the tool's schema
-      123  the tool could not be built
+      123  the tool could not be built; of `doctor`, no language could be
       124  the tool hit a limit: fuel, memory, time or output
       125  the tool needs what it was not granted
       126  the tool crashed, or its answer is not JSON
@@ -747,6 +750,9 @@ fn wrong_usage_ends_with_120_and_says_what_is_right() {
       plan         Show how a tool would be built and run, and why
       build        Build tools and compile them for this machine
       test         Run tools' health checks and examples
+      new          Write a new tool that works, to begin with
+      toolchain    Show, install or remove what compiles the languages
+      doctor       Show what this machine has to build tools with, and what it lacks
       schema       Print the JSON Schema of manifests, for editors
       cache        Show or shrink the cache of compiled code
       completions  Print a completion script for a shell
@@ -766,7 +772,7 @@ fn wrong_usage_ends_with_120_and_says_what_is_right() {
       120  wrong usage
       121  no such tool, or its manifest is not valid
       122  the input breaks the tool's schema
-      123  the tool could not be built
+      123  the tool could not be built; of `doctor`, no language could be
       124  the tool hit a limit: fuel, memory, time or output
       125  the tool needs what it was not granted
       126  the tool crashed, or its answer is not JSON

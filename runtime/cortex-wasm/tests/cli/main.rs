@@ -10,3 +10,5 @@ mod inspect;
 mod run;
 #[cfg(test)]
 mod session;
+#[cfg(test)]
+mod toolchains;

@@ -9,6 +9,8 @@ mod contracts;
 #[cfg(test)]
 mod foreign;
 #[cfg(test)]
+mod go;
+#[cfg(test)]
 mod host;
 #[cfg(test)]
 mod limits;

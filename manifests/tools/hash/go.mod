@@ -1,0 +1,3 @@
+module tool.local/hash
+
+go 1.24
