@@ -20,6 +20,8 @@ const SYSTEM: &[Needed] = &[
     Needed { what: "git", probe: &["git", "--version"], package: "git" },
     Needed { what: "python3", probe: &["python3", "--version"], package: "python3" },
     Needed { what: "pip of python3", probe: &["python3", "-m", "pip", "--version"], package: "python3-pip" },
+    Needed { what: "node", probe: &["node", "--version"], package: "nodejs" },
+    Needed { what: "npm", probe: &["npm", "--version"], package: "npm" },
 ];
 
 /// Parts of Rust that rustup installs by name.

@@ -1,60 +1,14 @@
 //! Go: an unmodified program and a function, as components; what goes wrong, in Go's own words; the same bytes twice.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use cortex_build::{BuildError, BuilderKind, Built, Silent, Workshop, plan, template};
-use cortex_manifest::ToolSpec;
-use cortex_runtime::{Allocation, CallOptions, Contract, Ending, Execution, Runtime, Settings};
+use cortex_build::{BuilderKind, plan, template};
+use cortex_runtime::{Contract, Ending};
 use fs_err as fs;
-use serde_json::{Value, json};
-use tempfile::TempDir;
+use serde_json::json;
 
-use crate::host::{block_on, said};
-
-/// One home for all of these tests and all runs: the toolchain is fetched once, the standard library compiled once.
-fn home() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("go")
-}
-
-/// A tool's folder with one parameter of any kind.
-struct Source(TempDir);
-
-impl Source {
-    fn new(name: &str, implementation: &str, files: &[(&str, &str)]) -> Self {
-        let source = Self(tempfile::tempdir().unwrap());
-        let manifest = format!(
-            "kind: Tool\nversion: \"1.0\"\nname: {name}\nsummary: A tool.\nimplementation: {{ {implementation} }}\n\
-             parameters: [{{ name: do, type: string, default: nothing }}]\n"
-        );
-        source.write("tool.yml", &manifest);
-        for (file, text) in files {
-            source.write(file, text);
-        }
-        source
-    }
-
-    fn write(&self, file: &str, text: &str) {
-        let path = self.0.path().join(file);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-
-    fn spec(&self) -> ToolSpec {
-        let path = self.0.path().join("tool.yml");
-        ToolSpec::parse(&path, &fs::read_to_string(&path).unwrap()).unwrap()
-    }
-
-    fn build(&self, home: &Path, offline: bool) -> Result<Built, BuildError> {
-        Workshop::new(home, offline).build(&self.spec(), self.0.path(), "tool.yml", true, &Silent)
-    }
-
-    fn call(&self, input: Value) -> Arc<Execution> {
-        let settings = Settings { allocation: Allocation::OnDemand, ..Settings::new(home()) };
-        let runtime = Runtime::new(settings).unwrap();
-        block_on(runtime.call(self.0.path().to_str().unwrap(), input, CallOptions::default())).unwrap()
-    }
-}
+use crate::host::said;
+use crate::source::{Source, home, host};
 
 /// A program as anybody would write it for a shell.
 const PROGRAM: &str = r#"package main
@@ -99,15 +53,15 @@ fn an_unmodified_program_is_a_command_and_ends_as_it_does_on_the_host() {
     }
 
     // The same file, compiled by the same Go for this machine.
-    let program = source.0.path().join("program");
-    let go = |arguments: &[&str]| host(&go(), arguments, source.0.path());
+    let program = source.path().join("program");
+    let go = |arguments: &[&str]| host(&go(), arguments, source.path());
     assert_eq!(go(&["build", "-o", "program", "main.go"]).0, 0);
-    let (code, stdout, _) = host(&program, &["{\"do\":\"nothing\"}"], source.0.path());
+    let (code, stdout, _) = host(&program, &["{\"do\":\"nothing\"}"], source.path());
     assert_eq!((code, stdout.trim()), (0, r#"{"arguments":2,"same":false}"#), "nothing was on standard input");
     assert_eq!(ran.result.as_ref().unwrap().get().trim(), r#"{"arguments":2,"same":true}"#);
-    let (code, _, stderr) = host(&program, &["{\"do\":\"exit\"}"], source.0.path());
+    let (code, _, stderr) = host(&program, &["{\"do\":\"exit\"}"], source.path());
     assert_eq!((code, stderr.as_str()), (42, "on purpose\n"));
-    let (code, _, stderr) = host(&program, &["{\"do\":\"panic\"}"], source.0.path());
+    let (code, _, stderr) = host(&program, &["{\"do\":\"panic\"}"], source.path());
     assert!(code == 2 && stderr.contains("assignment to entry in nil map"), "{code} {stderr}");
 }
 
@@ -116,14 +70,6 @@ fn go() -> PathBuf {
     let folders = fs::read_dir(home().join("toolchains")).into_iter().flatten();
     let provisioned = folders.map(|folder| folder.unwrap().path().join("go/bin/go")).find(|go| go.exists());
     provisioned.unwrap_or_else(|| "go".into())
-}
-
-fn host(program: &Path, arguments: &[&str], directory: &Path) -> (i32, String, String) {
-    #[expect(clippy::disallowed_methods, reason = "compares with what the host does")]
-    let mut command = std::process::Command::new(program);
-    let output = command.args(arguments).current_dir(directory).env("GOTOOLCHAIN", "local").output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
 const FUNCTION: &str = r#"package main
@@ -235,7 +181,7 @@ fn modules_are_vendored_or_the_error_says_how() {
 #[test]
 fn a_plan_says_which_contract_was_read_and_why_a_container_is_needed() {
     let reasons = |source: &Source| {
-        let plan = plan(&source.spec(), Some(source.0.path()));
+        let plan = plan(&source.spec(), Some(source.path()));
         plan.reasons.into_iter().map(|reason| reason.because).collect::<Vec<_>>()
     };
     let function = Source::new("function", "runtime: go", &[("run.go", FUNCTION)]);

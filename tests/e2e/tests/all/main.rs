@@ -13,6 +13,12 @@ mod go;
 #[cfg(test)]
 mod host;
 #[cfg(test)]
+mod javascript;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod python;
+#[cfg(test)]
 mod record;
+#[cfg(test)]
+mod source;

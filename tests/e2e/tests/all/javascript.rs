@@ -1,0 +1,134 @@
+//! JavaScript and TypeScript: a Node-style program and a function, as components; packages; what goes wrong.
+
+use std::path::Path;
+
+use cortex_build::{BackendKind, plan};
+use cortex_runtime::{Contract, Ending};
+use serde_json::json;
+
+use crate::source::{Source, answer, home, host};
+
+const PROGRAM: &str = r#"
+const fs = require("node:fs");
+const path = require("path");
+const util = require("util");
+const EventEmitter = require("events");
+const { Buffer } = require("buffer");
+
+const input = JSON.parse(process.argv[2] || fs.readFileSync(0, "utf8"));
+if (input.do === "exit") {
+  console.error("on purpose");
+  process.exit(42);
+}
+if (input.do === "throw") throw new Error("no such thing");
+let heard;
+const emitter = new EventEmitter();
+emitter.on("event", (value) => (heard = value));
+emitter.emit("event", 5);
+console.log(JSON.stringify({
+  path: path.join("a", "..", "b"),
+  format: util.format("%s-%d", "a", 3),
+  base64: Buffer.from("aGVsbG8=", "base64").toString("utf8"),
+  heard,
+  text: new TextDecoder().decode(new TextEncoder().encode("žluť 😀")),
+}));
+if (input.do === "code") process.exitCode = 3;
+"#;
+
+#[test]
+fn a_node_program_is_a_command_and_ends_as_it_does_on_the_host() {
+    let source = Source::new("jsprogram", "runtime: node, entrypoint: ./main.js", &[("main.js", PROGRAM)]);
+    for todo in ["nothing", "exit", "throw", "code"] {
+        let input = json!({ "do": todo });
+        let (code, stdout, stderr) = host(Path::new("node"), &["main.js", &input.to_string()], source.path());
+        let ran = source.call(input);
+        assert_eq!(ran.contract, Some(Contract::Command));
+        assert_eq!(ran.error.as_ref().and_then(|failure| failure.exit_code).unwrap_or(0), code, "{todo}: {ran:?}");
+        assert_eq!(ran.result.as_ref().map_or("", |result| result.get().trim()), stdout.trim(), "{todo}");
+        let said = ran.error.as_ref().map(|failure| failure.message.as_str());
+        assert!(said.is_none_or(|said| code == 3 || stderr.contains(said)), "{todo}: {said:?} {stderr}");
+    }
+}
+
+const FUNCTION: &str = r#"
+interface Args { do: string }
+
+export default ({ do: todo }: Args) => {
+  if (todo === "throw") throw Object.assign(new Error("none left"), { code: "out_of_luck", data: { left: 0 } });
+  if (todo === "null") return (null as any).x;
+  if (todo === "cycle") {
+    const cycle: any = {};
+    cycle.cycle = cycle;
+    return cycle;
+  }
+  console.log("a log line", { a: [1, "x"] });
+  return { random: Math.random(), uuid: crypto.randomUUID(), year: new Date().getFullYear() };
+};
+"#;
+
+#[test]
+fn a_function_answers_and_what_it_throws_is_a_tool_error() {
+    let source = Source::new("tsfunction", "runtime: typescript, entrypoint: ./main.ts", &[("main.ts", FUNCTION)]);
+    let (first, second) = (source.call(json!({})), source.call(json!({})));
+    assert_eq!(first.contract, Some(Contract::Tool));
+    assert_eq!(first.stdout.text, "a log line { a: [ 1, 'x' ] }\n");
+    let (one, two) = (answer(&first), answer(&second));
+    assert_ne!(one["random"], two["random"], "the engine's own seed is the same in every instance");
+    assert_ne!(one["uuid"], two["uuid"]);
+    assert!(one["year"].as_u64().unwrap() >= 2026, "{one}");
+    let cases = [
+        ("throw", "out_of_luck", "Error: none left"),
+        ("null", "exception", "TypeError: cannot read property 'x' of null"),
+        ("cycle", "invalid_result", "TypeError: circular reference"),
+    ];
+    for (todo, code, message) in cases {
+        let failed = source.call(json!({ "do": todo }));
+        let failure = failed.error.as_ref().unwrap();
+        assert_eq!(
+            (failed.ending, failure.code.as_str(), failure.message.as_str()),
+            (Ending::ToolError, code, message)
+        );
+        assert!(failed.stderr.text.contains("    at "), "the stack is in the logs: {}", failed.stderr.text);
+    }
+}
+
+#[test]
+fn wrong_source_is_told_in_esbuild_s_own_words() {
+    let cases = [
+        ("export default () => {\n  return {;\n}\n", "main.js:2:10:"),
+        ("import x from \"nope\";\nexport default () => x;\n", "Could not resolve \"nope\""),
+        ("export default 5;\n", "the default export is not a function"),
+    ];
+    for (main, words) in cases {
+        let source = Source::new("jswrong", "runtime: javascript", &[("main.js", main)]);
+        let error = source.build(&home(), false).unwrap_err();
+        assert!(error.stderr().unwrap().contains(words), "{:?}", error.stderr());
+    }
+    let package = ("package.json", r#"{"dependencies": {"marked": "16.4.2"}}"#);
+    let source = Source::new("jslock", "runtime: javascript", &[("main.js", "export default () => 1;\n"), package]);
+    let error = source.build(&home(), false).unwrap_err();
+    assert!(error.to_string().contains("no lock file") && error.hint().unwrap().contains("--package-lock-only"));
+}
+
+#[test]
+fn what_needs_an_event_loop_or_other_programs_is_planned_for_a_container() {
+    let planned = |main: &str| {
+        let source = Source::new("jsplan", "runtime: javascript", &[("main.js", main)]);
+        plan(&source.spec(), Some(source.path()))
+    };
+    let starts = planned("const cp = require('child_process');\n");
+    assert_eq!(starts.backend, BackendKind::Docker);
+    assert_eq!(starts.reasons[0].because, "`main.js:1` uses `child_process`, which starts other programs");
+    let waits = planned("export default async () => 1;\n");
+    assert_eq!(waits.reasons[0].because, "`main.js:1` uses `async`, which needs an engine with an event loop");
+}
+
+#[test]
+fn the_same_source_gives_the_same_bytes_again() {
+    let source = || {
+        Source::new("jssame", "runtime: javascript", &[("main.js", "export default () => 1;\n")])
+            .build(&home(), false)
+            .unwrap()
+    };
+    assert_eq!(source().component.digest, source().component.digest);
+}

@@ -1,0 +1,195 @@
+//! Python: an unmodified program and a function, as components; packages; what goes wrong, in Python's own words.
+
+use std::path::Path;
+
+use cortex_build::{BackendKind, BuildError, plan};
+use cortex_runtime::{Contract, Ending};
+use serde_json::json;
+
+use crate::source::{Source, answer, host};
+
+const PROGRAM: &str = r#"
+import json
+import sys
+
+import words
+
+
+def main():
+    text = sys.argv[1]
+    todo = json.loads(text)["do"]
+    if todo == "exit":
+        print("on purpose", file=sys.stderr)
+        sys.exit(42)
+    if todo == "say":
+        sys.exit("said at the end")
+    if todo == "raise":
+        raise ValueError("no such thing")
+    import uuid  # found here and not at the top
+    print(json.dumps({"shout": words.shout("héllo"), "name": __name__, "version": len(str(uuid.uuid4())), "arguments": len(sys.argv)}))
+
+
+if __name__ == "__main__":
+    main()
+"#;
+
+fn program() -> Source {
+    let words = "def shout(text):\n    import string\n    return text.upper() + string.punctuation[0]\n";
+    Source::new("pyprogram", "runtime: python3, entrypoint: ./main.py", &[("main.py", PROGRAM), ("words.py", words)])
+}
+
+#[test]
+fn an_unmodified_program_is_a_command_and_ends_as_it_does_on_the_host() {
+    let source = program();
+    for todo in ["nothing", "exit", "say", "raise"] {
+        let input = json!({ "do": todo });
+        let (code, stdout, stderr) = host(Path::new("python3"), &["main.py", &input.to_string()], source.path());
+        let ran = source.call(input);
+        assert_eq!(ran.contract, Some(Contract::Command));
+        let failure = ran.error.as_ref();
+        assert_eq!(failure.and_then(|failure| failure.exit_code).unwrap_or(0), code, "{todo}: {ran:?}");
+        let result = ran.result.as_ref().map_or("", |result| result.get().trim());
+        assert_eq!(result, stdout.trim(), "{todo}");
+        assert_eq!(ran.stderr.text.lines().last(), stderr.lines().last(), "{todo}");
+    }
+    let raised = source.call(json!({"do": "raise"}));
+    let stderr = &raised.stderr.text;
+    assert!(stderr.contains("File \"main.py\", line 20, in main") && stderr.contains("raise ValueError("), "{stderr}");
+    assert!(!stderr.contains("cortex_"), "our own frames are nobody's business: {stderr}");
+}
+
+const FUNCTION: &str = r#"
+import random
+
+
+class OutOfLuck(Exception):
+    code = "out_of_luck"
+    data = {"left": 0}
+
+
+def run(args):
+    if args["do"] == "raise":
+        raise OutOfLuck("none left")
+    if args["do"] == "key":
+        return {}["missing"]
+    if args["do"] == "set":
+        return {1, 2}
+    print("a log line")
+    return {"random": random.random(), "do": args["do"]}
+"#;
+
+#[test]
+fn a_function_answers_and_its_exceptions_are_tool_errors() {
+    let source = Source::new("pyfunction", "runtime: python", &[("main.py", FUNCTION)]);
+    let (first, second) = (source.call(json!({})), source.call(json!({})));
+    assert_eq!(first.contract, Some(Contract::Tool));
+    assert_eq!((answer(&first)["do"].as_str(), first.stdout.text.as_str()), (Some("nothing"), "a log line\n"));
+    assert_ne!(answer(&first)["random"], answer(&second)["random"], "every call has randomness of its own");
+    let cases = [("raise", "out_of_luck", "OutOfLuck: none left"), ("key", "exception", "KeyError: 'missing'")];
+    for (todo, code, message) in cases {
+        let failed = source.call(json!({ "do": todo }));
+        let failure = failed.error.as_ref().unwrap();
+        assert_eq!(
+            (failed.ending, failure.code.as_str(), failure.message.as_str()),
+            (Ending::ToolError, code, message)
+        );
+        assert!(failed.stderr.text.contains("in run"), "the stack is in the logs: {}", failed.stderr.text);
+    }
+    let raised = source.call(json!({"do": "raise"}));
+    assert_eq!(raised.result.as_ref().unwrap().get(), r#"{"left": 0}"#);
+    let failed = source.call(json!({"do": "set"}));
+    assert_eq!(failed.error.as_ref().unwrap().code, "invalid_result");
+}
+
+/// As the original system's calculator reads its input and walks its tree: `ast.Num` is gone since Python 3.14.
+const CALCULATOR: &str = r#"#!/usr/bin/env python3
+import ast, json, operator, sys
+
+OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+             ast.Pow: operator.pow, ast.USub: operator.neg}
+
+def evaluate(node):
+    if isinstance(node, ast.Num):
+        return node.n
+    if isinstance(node, ast.BinOp):
+        return OPERATORS[type(node.op)](evaluate(node.left), evaluate(node.right))
+    if isinstance(node, ast.UnaryOp):
+        return OPERATORS[type(node.op)](evaluate(node.operand))
+    raise ValueError(f"Unsupported expression: {ast.dump(node)}")
+
+def main():
+    expression = ""
+    try:
+        params = json.loads(sys.argv[1]) if len(sys.argv) > 1 else json.loads(sys.stdin.read())
+        expression = params["do"]
+        print(json.dumps({"status": "success", "result": evaluate(ast.parse(expression, mode="eval").body)}))
+        sys.exit(0)
+    except Exception as e:
+        print(json.dumps({"status": "error", "error": str(e)}))
+        sys.exit(1)
+
+if __name__ == "__main__":
+    main()
+"#;
+
+#[test]
+fn a_script_for_an_older_python_runs() {
+    let source =
+        Source::new("pycalculator", "runtime: python3, entrypoint: ./calculator.py", &[("calculator.py", CALCULATOR)]);
+    assert_eq!(answer(&source.call(json!({"do": "2+2*3"}))), json!({"status": "success", "result": 8}));
+    let failed = source.call(json!({"do": "1/0"}));
+    let failure = failed.error.as_ref().unwrap();
+    assert_eq!((failure.message.as_str(), failure.exit_code), ("division by zero", Some(1)));
+}
+
+#[test]
+fn packages_come_from_wheels() {
+    let main = "import jinja2, yaml\n\ndef run(args):\n    data = yaml.safe_load('who: [you, me]')\n    \
+                return jinja2.Template('{{ who|join(\" and \") }}').render(data)\n";
+    let files = [("main.py", main), ("requirements.txt", "PyYAML==6.0.3\njinja2==3.1.6\nMarkupSafe==3.0.3\n")];
+    let source = Source::new("pypackages", "runtime: python3", &files);
+    assert_eq!(answer(&source.call(json!({}))), json!("you and me"));
+}
+
+#[test]
+fn wrong_source_is_told_in_python_s_own_words_and_leaves_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let cases = [
+        (
+            "def run(args):\n    return {\n",
+            "  File \"main.py\", line 2\n    return {\n           ^\nSyntaxError: '{' was never closed\n",
+        ),
+        (
+            "import json\nimport no_such_module\n",
+            "main.py:2: `no_such_module` cannot be imported: No module named 'no_such_module'\n",
+        ),
+    ];
+    for (main, words) in cases {
+        let source = Source::new("pywrong", "runtime: python3, entrypoint: ./main.py", &[("main.py", main)]);
+        let error = source.build(&crate::source::home(), false).unwrap_err();
+        assert_eq!(error.stderr(), Some(words), "{error}");
+    }
+    let source = Source::new("pyoffline", "runtime: python3", &[("main.py", "def run(args): return 1\n")]);
+    let error = source.build(home.path(), true).unwrap_err();
+    assert!(matches!(error, BuildError::Offline { megabytes: 46, .. }), "{error}");
+    assert!(!home.path().join("components").exists());
+}
+
+#[test]
+fn what_a_sandbox_cannot_do_is_planned_for_a_container_with_the_line_that_says_so() {
+    let planned = |main: &str| {
+        let source = Source::new("pyplan", "runtime: python3", &[("main.py", main)]);
+        plan(&source.spec(), Some(source.path()))
+    };
+    let starts = planned("import json\nimport subprocess\n");
+    assert_eq!(starts.backend, BackendKind::Docker);
+    assert_eq!(starts.reasons[0].because, "`main.py:2` imports `subprocess`, which starts other programs");
+    let guarded = planned("try:\n    import numpy\nexcept ImportError:\n    numpy = None\n\ndef run(args): return 1\n");
+    assert_eq!(guarded.backend, BackendKind::Wasm, "{guarded:?}");
+}
+
+#[test]
+fn the_same_source_gives_the_same_bytes_in_another_place() {
+    let source = || program().build(&crate::source::home(), false).unwrap();
+    assert_eq!(source().component.digest, source().component.digest);
+}
