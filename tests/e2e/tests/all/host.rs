@@ -95,6 +95,7 @@ impl Tools {
         self.call_with(tool, input, CallOptions::default())
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "a literal reads better than a reference to one")]
     pub(crate) fn call_with(&self, tool: &str, input: Value, options: CallOptions) -> Arc<Execution> {
         block_on(self.runtime.call(tool, &input, options)).unwrap()
     }

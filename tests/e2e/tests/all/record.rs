@@ -30,6 +30,7 @@ fn runtime(home: &Path) -> Runtime {
     Runtime::new(Settings { allocation: Allocation::OnDemand, ..Settings::new(home) }).unwrap()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a literal reads better than a reference to one")]
 fn call(runtime: &Runtime, tool: &str, input: Value) -> std::sync::Arc<Execution> {
     block_on(runtime.call(tool, &input, CallOptions::default())).unwrap()
 }

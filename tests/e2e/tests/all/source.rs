@@ -53,6 +53,7 @@ impl Source {
         Workshop::new(home, offline).build(&self.spec(), self.0.path(), "tool.yml", true, &Silent)
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "a literal reads better than a reference to one")]
     pub(crate) fn call(&self, input: Value) -> Arc<Execution> {
         let settings = Settings { allocation: Allocation::OnDemand, ..Settings::new(home()) };
         let runtime = Runtime::new(settings).unwrap();
