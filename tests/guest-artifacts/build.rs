@@ -12,6 +12,7 @@ const SUITES: &[(&str, &str)] = &[
     ("contract", "how a component sees a call and how the host sees its answer"),
     ("foreign", "components made by other people's tools"),
     ("limit", "what a call may use"),
+    ("network", "what HTTP requests may reach and use"),
 ];
 
 /// Folders of sources below `tests/guests`, and the end of a source's name in each.

@@ -50,14 +50,14 @@ mod yaml;
 pub use error::{ManifestError, Problem, Report};
 pub use input::{InputRule, InputSchema, InvalidInput, InvalidSchema, Violation};
 pub use name::{HeaderName, InvalidName, ParameterName, QueryName, ToolName, VariableName};
-pub use network::{HostPattern, InvalidNetworkRule, NetworkRule, Scheme};
+pub use network::{HostPattern, InvalidNetworkRule, Method, NetworkRule, Scheme};
 pub use path::{GuestPath, HostPath, InvalidPath, ManifestPath};
-pub use quantity::{ByteSize, Fuel, InvalidQuantity, MilliCpu, Milliseconds};
+pub use quantity::{ByteSize, Count, Fuel, InvalidQuantity, MilliCpu, Milliseconds};
 pub use rule::{ComplexityLimit, Rule};
 pub use schema::manifest_schema;
 pub use spec::{
     Access, Backend, Build, BuildArgs, Command, Engine, Entrypoint, Environment, Example, Expected, FolderRequest,
-    HealthCheck, Implementation, ImplementationType, Parameter, ParameterType, Permissions, Resources, Runtime,
+    HealthCheck, HttpResources, Implementation, ImplementationType, Parameter, ParameterType, Permissions, Resources, Runtime,
     SecretRequest, SecretUse, Sha256Digest, State, Target, ToolSpec, Validation,
 };
 pub use yaml::MANIFEST_BYTES_MAX;

@@ -1,13 +1,14 @@
 //! Servers that a manifest names.
 //!
 //! A rule that is read more widely than it was meant is a hole in the sandbox. So nothing is guessed: a rule without a
-//! scheme is `https`, a rule without a port is the scheme's own port, and a path, a user or a pattern in the middle of a
-//! name is refused because the sandbox would not enforce it.
+//! scheme is `https`, a rule without a port is the scheme's own port, and a query, a user, a pattern in the middle of a
+//! name or a path that could be read in two ways is refused because the sandbox would not enforce it.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
+use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
@@ -17,14 +18,22 @@ use crate::quantity::shorten;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum InvalidNetworkRule {
-    #[error("`{rule}` uses the scheme `{scheme}`, and only `https` and `http` can be granted")]
+    #[error("`{rule}` uses the scheme `{scheme}`, and only `https`, `http` and `private` can be granted")]
     Scheme { rule: String, scheme: String },
     #[error("`{rule}` has a scheme, and a host is named without one")]
     SchemeOfHost { rule: String },
     #[error("`{rule}` names no host")]
     NoHost { rule: String },
-    #[error("`{rule}` contains a path, a query or a user, and rules cover whole servers")]
+    #[error("`{rule}` contains a path, a query or a user, and a host is named without one")]
+    MoreThanAHost { rule: String },
+    #[error("`{rule}` contains a query, a fragment or a user, which no rule can")]
     MoreThanAServer { rule: String },
+    #[error("`{rule}` has the path `{path}`, which could be read in more than one way")]
+    Path { rule: String, path: String },
+    #[error("`{rule}` has the address range `{range}`, which is none")]
+    Range { rule: String, range: String },
+    #[error("`{rule}` opens every private server there is")]
+    EveryPrivateServer { rule: String },
     #[error("`{rule}` has the port `{port}`, which is no number from 1 to 65535")]
     Port { rule: String, port: String },
     #[error("`{rule}` has the host `{host}`, which is no host name")]
@@ -39,6 +48,8 @@ pub enum InvalidNetworkRule {
 pub enum Scheme {
     Https,
     Http,
+    /// Either of them, to a server whose name may resolve to a private or loopback address.
+    Private,
 }
 
 impl Scheme {
@@ -46,13 +57,16 @@ impl Scheme {
         match self {
             Scheme::Https => "https",
             Scheme::Http => "http",
+            Scheme::Private => "private",
         }
     }
 
-    pub fn default_port(self) -> u16 {
+    /// `None` for the scheme that is two.
+    pub fn default_port(self) -> Option<u16> {
         match self {
-            Scheme::Https => 443,
-            Scheme::Http => 80,
+            Scheme::Https => Some(443),
+            Scheme::Http => Some(80),
+            Scheme::Private => None,
         }
     }
 }
@@ -66,6 +80,12 @@ pub enum HostPattern {
     Below(String),
     /// Every server: `*`.
     Any,
+    /// Every address that begins with the first `bits` bits of this one: `[10.0.0.0/8]`.
+    Range {
+        /// The first of them.
+        address: IpAddr,
+        bits: u8,
+    },
 }
 
 /// A server, or several, that a tool asks to reach.
@@ -73,7 +93,36 @@ pub enum HostPattern {
 pub struct NetworkRule {
     scheme: Scheme,
     host: HostPattern,
-    port: u16,
+    port: Option<u16>,
+    path: String,
+    methods: Vec<Method>,
+}
+
+/// What a request does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    Get,
+    Head,
+    Post,
+    Put,
+    Patch,
+    Delete,
+    Options,
+}
+
+impl Method {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Head => "HEAD",
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Patch => "PATCH",
+            Method::Delete => "DELETE",
+            Method::Options => "OPTIONS",
+        }
+    }
 }
 
 impl NetworkRule {
@@ -85,8 +134,33 @@ impl NetworkRule {
         &self.host
     }
 
-    pub fn port(&self) -> u16 {
+    /// `None` is the port that the request's scheme has by itself; only with [`Scheme::Private`].
+    pub fn port(&self) -> Option<u16> {
         self.port
+    }
+
+    /// Where everything that is covered begins: empty for all, or such as `/v1`, without a slash at its end.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The methods that are covered; empty for all.
+    pub fn methods(&self) -> &[Method] {
+        &self.methods
+    }
+
+    /// The same rule for these methods only.
+    #[must_use]
+    pub fn with_methods(mut self, methods: Vec<Method>) -> NetworkRule {
+        self.methods = methods;
+        self
+    }
+
+    /// The rule without its methods.
+    fn url(&self) -> String {
+        let port = self.port.filter(|_| self.port != self.scheme.default_port());
+        let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+        format!("{}://{}{port}{}", self.scheme.as_str(), self.host, self.path)
     }
 }
 
@@ -100,22 +174,31 @@ impl FromStr for NetworkRule {
             Some((scheme, server)) => match scheme.to_ascii_lowercase().as_str() {
                 "https" => (Scheme::Https, server),
                 "http" => (Scheme::Http, server),
+                "private" => (Scheme::Private, server),
                 _ => return Err(InvalidNetworkRule::Scheme { rule: rule(), scheme: shorten(scheme) }),
             },
         };
-        // A copied address often ends in a slash, and that slash means the whole server.
-        let server = server.strip_suffix('/').unwrap_or(server);
-        if server.contains(['/', '?', '#', '@']) {
+        if server.contains(['?', '#', '@']) {
             return Err(InvalidNetworkRule::MoreThanAServer { rule: rule() });
+        }
+        let (server, path) = split_path(server);
+        // A copied address often ends in a slash, and that slash means no less.
+        let path = path.strip_suffix('/').unwrap_or(path);
+        if !is_plain(path) {
+            return Err(InvalidNetworkRule::Path { rule: rule(), path: shorten(path) });
         }
         let (host, port) = split_port(server);
         let port = match port {
             None => scheme.default_port(),
             Some(digits) => {
-                parse_port(digits).ok_or_else(|| InvalidNetworkRule::Port { rule: rule(), port: shorten(digits) })?
+                Some(parse_port(digits).ok_or_else(|| InvalidNetworkRule::Port { rule: rule(), port: shorten(digits) })?)
             }
         };
-        Ok(NetworkRule { scheme, host: parse_host(text, host)?, port })
+        let host = parse_host(text, host)?;
+        if scheme == Scheme::Private && host == HostPattern::Any {
+            return Err(InvalidNetworkRule::EveryPrivateServer { rule: rule() });
+        }
+        Ok(NetworkRule { scheme, host, port, path: path.to_owned(), methods: Vec::new() })
     }
 }
 
@@ -127,10 +210,26 @@ impl FromStr for HostPattern {
             return Err(InvalidNetworkRule::SchemeOfHost { rule: shorten(text) });
         }
         if text.contains(['/', '?', '#', '@']) {
-            return Err(InvalidNetworkRule::MoreThanAServer { rule: shorten(text) });
+            return Err(InvalidNetworkRule::MoreThanAHost { rule: shorten(text) });
         }
         parse_host(text, text)
     }
+}
+
+/// The slash of a bracketed range begins no path.
+fn split_path(server: &str) -> (&str, &str) {
+    let after_address = server.find(']').map_or(0, |end| end + 1);
+    let slash = server[after_address..].find('/').map_or(server.len(), |slash| after_address + slash);
+    server.split_at(slash)
+}
+
+/// Whether every server reads a path alike: no dots, no encodings, no empty segments, nothing that ends a path.
+fn is_plain(path: &str) -> bool {
+    let segment = |segment: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b':');
+        !segment.is_empty() && segment != "." && segment != ".." && segment.bytes().all(plain)
+    };
+    path.is_empty() || path.strip_prefix('/').is_some_and(|path| path.split('/').all(segment))
 }
 
 /// The colons of a bracketed IPv6 address separate no port.
@@ -157,6 +256,10 @@ fn parse_host(rule: &str, host: &str) -> Result<HostPattern, InvalidNetworkRule>
     let wrong_host = || InvalidNetworkRule::Host { rule: rule(), host: shorten(host) };
     if let Some(address) = host.strip_prefix('[') {
         let address = address.strip_suffix(']').ok_or_else(wrong_host)?;
+        if let Some((first, bits)) = address.split_once('/') {
+            return parse_range(first, bits)
+                .ok_or_else(|| InvalidNetworkRule::Range { rule: rule(), range: shorten(address) });
+        }
         let address: Ipv6Addr = address.parse().map_err(|_| wrong_host())?;
         return Ok(HostPattern::Exact(address.to_string()));
     }
@@ -178,6 +281,18 @@ fn parse_host(rule: &str, host: &str) -> Result<HostPattern, InvalidNetworkRule>
         return Err(wrong_host());
     }
     Ok(if below { HostPattern::Below(name) } else { HostPattern::Exact(name) })
+}
+
+/// The address must be the first of its range: `10.1.2.3/8` may be meant as the one or as the other.
+fn parse_range(first: &str, bits: &str) -> Option<HostPattern> {
+    let address: IpAddr = first.parse().ok()?;
+    let bits = Some(bits).filter(|bits| bits.bytes().all(|byte| byte.is_ascii_digit()))?.parse::<u8>().ok()?;
+    let beyond = match address {
+        IpAddr::V4(address) if bits <= 32 => address.to_bits().checked_shl(bits.into()).unwrap_or(0) != 0,
+        IpAddr::V6(address) if bits <= 128 => address.to_bits().checked_shl(bits.into()).unwrap_or(0) != 0,
+        _ => return None,
+    };
+    (!beyond).then_some(HostPattern::Range { address, bits })
 }
 
 /// RFC 1123, plus the underscore that real names contain. A name that ends in a number is refused: some resolvers read
@@ -202,14 +317,19 @@ impl fmt::Display for HostPattern {
             HostPattern::Exact(host) => formatter.write_str(host),
             HostPattern::Below(host) => write!(formatter, "*.{host}"),
             HostPattern::Any => formatter.write_str("*"),
+            HostPattern::Range { address, bits } => write!(formatter, "[{address}/{bits}]"),
         }
     }
 }
 
 impl fmt::Display for NetworkRule {
+    /// As it is written in a manifest.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}://{}", self.scheme.as_str(), self.host)?;
-        if self.port == self.scheme.default_port() { Ok(()) } else { write!(formatter, ":{}", self.port) }
+        if self.methods.is_empty() {
+            return formatter.write_str(&self.url());
+        }
+        let methods: Vec<_> = self.methods.iter().map(|method| method.as_str()).collect();
+        write!(formatter, "{{ url: \"{}\", methods: [{}] }}", self.url(), methods.join(", "))
     }
 }
 
@@ -221,7 +341,13 @@ impl Serialize for HostPattern {
 
 impl Serialize for NetworkRule {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        if self.methods.is_empty() {
+            return serializer.serialize_str(&self.url());
+        }
+        let mut rule = serializer.serialize_struct("NetworkRule", 2)?;
+        rule.serialize_field("url", &self.url())?;
+        rule.serialize_field("methods", &self.methods)?;
+        rule.end()
     }
 }
 
@@ -245,6 +371,12 @@ mod tests {
             ("10.0.0.1:8443", "https://10.0.0.1:8443"),
             ("http://[::1]:9000", "http://[::1]:9000"),
             ("[0:0::1]", "https://[::1]"),
+            ("https://a.com/v1/users/", "https://a.com/v1/users"),
+            ("a.com/~me/x.y:z", "https://a.com/~me/x.y:z"),
+            ("http://[10.0.0.0/8]:8080/v1", "http://[10.0.0.0/8]:8080/v1"),
+            ("http://[fd00:0::/8]", "http://[fd00::/8]"),
+            ("private://db.lan", "private://db.lan"),
+            ("private://*.lan:443", "private://*.lan:443"),
         ] {
             assert_eq!(shown(text), Ok(meaning.to_owned()), "{text}");
         }
@@ -256,7 +388,17 @@ mod tests {
         assert!(matches!(shown("ftp://a.com"), Err(E::Scheme { .. })));
         assert!(matches!(shown("https://"), Err(E::NoHost { .. })));
         assert!(matches!(shown(""), Err(E::NoHost { .. })));
-        for text in ["a.com/path", "a.com?x", "user@a.com", "https://a.com/#x", "a.com//"] {
+        for text in ["a.com/..", "a.com//", "a.com/a//b", "a.com/%2e", "a.com/*", "a.com/a;b", "a.com/./b", "a.com/a\\b"] {
+            assert!(matches!(shown(text), Err(E::Path { .. })), "{text}");
+        }
+        for text in ["[10.0.0.1/8]", "[10.0.0.0/33]", "[10.0.0.0/]", "[10.0.0.0/+8]", "[fd00::1/8]", "[::/129]", "[a.com/8]"] {
+            assert!(matches!(shown(text), Err(E::Range { .. })), "{text}");
+        }
+        assert!(matches!(shown("private://*"), Err(E::EveryPrivateServer { .. })));
+        for text in ["a.com/path", "a.com?x", "[10.0.0.0/8]"] {
+            assert!(matches!(text.parse::<HostPattern>(), Err(E::MoreThanAHost { .. })), "{text}");
+        }
+        for text in ["a.com?x", "user@a.com", "https://a.com/#x", "https://a.com/?x"] {
             assert!(matches!(shown(text), Err(E::MoreThanAServer { .. })), "{text}");
         }
         for text in ["a.com:0", "a.com:65536", "a.com:", "a.com:+80", "a.com:x", "::1", "[::1"] {

@@ -201,6 +201,15 @@ quantity! {
     }
 }
 
+quantity! {
+    /// A number of things, such as `64`.
+    Count, number, Kind {
+        expected: "a count such as `64`",
+        smallest: "one",
+        units: &[("", 1), ("k", 1_000), ("m", 1_000_000), ("g", 1_000_000_000), ("t", 1_000_000_000_000)],
+    }
+}
+
 impl Milliseconds {
     pub fn duration(self) -> Duration {
         Duration::from_millis(self.0.get())

@@ -5,15 +5,17 @@
 //! is worse than an error. What must be present is checked in `spec`, where several mistakes can be reported at once.
 
 mod implementation;
+mod network_rule;
 mod one_or_many;
 mod parameter;
 mod permissions;
 mod scalar;
 
 pub(crate) use implementation::{
-    RawBackend, RawBuild, RawEngine, RawHealthCheck, RawHealthCheckType, RawImplementation, RawImplementationType,
-    RawResources, RawRuntime, RawTarget,
+    RawBackend, RawBuild, RawEngine, RawHealthCheck, RawHealthCheckType, RawHttp, RawImplementation,
+    RawImplementationType, RawResources, RawRuntime, RawTarget,
 };
+pub(crate) use network_rule::{RawMethod, RawNetworkMethods, RawNetworkRule};
 pub(crate) use one_or_many::{MapOrList, OneOrMany};
 pub(crate) use parameter::{RawParameter, RawParameterType, RawValidation};
 pub(crate) use permissions::{RawAccess, RawFilesystem, RawPermissions, RawSecret};

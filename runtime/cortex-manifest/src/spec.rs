@@ -12,7 +12,7 @@ mod permissions;
 
 pub use build::{Build, BuildArgs, Engine, Sha256Digest, Target};
 pub use health_check::{Command, Expected, HealthCheck};
-pub use implementation::{Backend, Entrypoint, Implementation, ImplementationType, Resources, Runtime};
+pub use implementation::{Backend, Entrypoint, HttpResources, Implementation, ImplementationType, Resources, Runtime};
 pub use parameter::{Parameter, ParameterType, Validation};
 pub use permissions::{Access, FolderRequest, Permissions, SecretRequest, SecretUse};
 

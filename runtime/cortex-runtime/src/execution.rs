@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use cortex_build::BackendKind;
-use cortex_sandbox::{Captured, Contract, ENGINE_VERSION, Ending, Failure, Outcome, Usage};
+use cortex_sandbox::{Captured, Contract, Decision, ENGINE_VERSION, Ending, Failure, Outcome, Usage};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
@@ -33,6 +33,9 @@ pub struct Execution {
     pub error: Option<Box<Failure>>,
     /// What the call used.
     pub usage: Usage,
+    /// What the tool wanted to reach, and whether it was granted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub decisions: Vec<Decision>,
     /// Standard output, unless it became the result.
     pub stdout: Captured,
     /// Standard error.
@@ -171,6 +174,7 @@ impl Begun {
             result: outcome.result,
             error: outcome.error,
             usage: outcome.usage,
+            decisions: outcome.decisions,
             stdout: outcome.stdout,
             stderr: outcome.stderr,
             cached: self.cached,

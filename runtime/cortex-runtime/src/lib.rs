@@ -17,6 +17,7 @@ mod backend;
 mod check;
 mod error;
 mod execution;
+mod grants;
 mod load;
 mod recorder;
 mod reference;
@@ -32,7 +33,7 @@ pub use cortex_build::{
 };
 pub use cortex_manifest::{InputSchema, ManifestError, ToolSpec};
 pub use cortex_sandbox::{
-    Allocation, CacheUsage, Captured, Contract, ENGINE_VERSION, Ending, Failure, Function, LimitError, Limits,
+    Allocation, CacheUsage, Captured, Contract, Decision, ENGINE_VERSION, Ending, Failure, Function, LimitError, Limits,
     Overrides, Usage,
 };
 pub use error::RuntimeError;

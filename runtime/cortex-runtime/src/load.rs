@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use cortex_build::{Progress, stamp};
-use cortex_manifest::{ByteSize, Fuel, InputSchema, Milliseconds};
+use cortex_manifest::InputSchema;
 use cortex_sandbox::{Grants, Overrides};
 use lru::LruCache;
 
 use crate::backend::{Backend, LoadFailure, Runnable};
 use crate::error::RuntimeError;
+use crate::grants::{asks, grants};
 use crate::reference::ToolReference;
 use crate::registry::{Registry, Tool, ToolSource};
 
@@ -133,21 +134,4 @@ fn stamp_of(source: &ToolSource) -> Option<u64> {
         ToolSource::Folder { root, .. } => root,
     };
     stamp(path).ok()
-}
-
-/// The limits that a manifest asks for.
-pub(crate) fn asks(tool: &Tool) -> Overrides {
-    let resources = &tool.spec.implementation.resources;
-    Overrides {
-        fuel: resources.fuel.map(Fuel::units),
-        timeout: resources.timeout_ms.map(Milliseconds::duration),
-        memory_bytes: resources.memory_bytes.map(ByteSize::bytes),
-        output_bytes: resources.output_bytes.map(|output| usize::try_from(output.bytes()).unwrap_or(usize::MAX)),
-    }
-}
-
-/// What a tool gets. Variables that its own manifest sets are the author's, not the host's; nothing else is granted.
-fn grants(tool: &Tool) -> Grants {
-    let variables = &tool.spec.environment.variables;
-    Grants { environment: variables.iter().map(|(name, value)| (name.to_string(), value.clone())).collect() }
 }

@@ -185,7 +185,7 @@ impl Runtime {
 
     /// The limits that a tool's calls have.
     pub fn limits(&self, tool: &Tool) -> Result<Limits, RuntimeError> {
-        Ok(Limits::resolve(&self.0.ceiling, &crate::load::asks(tool), &Overrides::default())?)
+        Ok(Limits::resolve(&self.0.ceiling, &crate::grants::asks(tool), &Overrides::default())?)
     }
 
     /// Builds a tool and compiles it for this machine. `force` builds what is there already. Blocks.

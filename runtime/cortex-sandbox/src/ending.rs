@@ -106,6 +106,25 @@ pub struct Usage {
     pub wall_us: u64,
     /// The part of `wall_us` before the tool's own code could run, in microseconds.
     pub instantiate_us: u64,
+    /// HTTP requests, refused ones included.
+    pub http_requests: u64,
+}
+
+/// Whether something that a tool wanted was granted: one line of the audit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Decision {
+    /// Which capability, such as `network`.
+    pub capability: &'static str,
+    /// What the tool wanted, without anything that may be secret.
+    pub target: String,
+    /// Whether it got it.
+    pub allowed: bool,
+    /// The rule that allowed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// Why it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// Text that a tool wrote to standard output or standard error.
@@ -142,6 +161,8 @@ pub struct Outcome {
     pub stderr: Captured,
     /// What the call used.
     pub usage: Usage,
+    /// What the tool wanted to reach, in the order in which it did.
+    pub decisions: Vec<Decision>,
 }
 
 impl Outcome {
@@ -154,6 +175,7 @@ impl Outcome {
             stdout: Captured::default(),
             stderr: Captured::default(),
             usage: Usage::default(),
+            decisions: Vec::new(),
         }
     }
 }

@@ -75,7 +75,7 @@ impl SandboxError {
 
 /// The packages that the host implements. What a guest may do with them is decided by its grants.
 pub(crate) const PROVIDED: &[&str] =
-    &["wasi:cli@0.2", "wasi:clocks@0.2", "wasi:filesystem@0.2", "wasi:io@0.2", "wasi:random@0.2", "wasi:sockets@0.2"];
+    &["wasi:cli@0.2", "wasi:clocks@0.2", "wasi:filesystem@0.2", "wasi:http@0.2", "wasi:io@0.2", "wasi:random@0.2", "wasi:sockets@0.2"];
 
 /// An engine with its linker. Cheap to clone; make one for a process.
 #[derive(Clone)]
@@ -97,6 +97,7 @@ impl Sandbox {
             let engine = Engine::new(&config(allocation))?;
             let mut linker = Linker::new(&engine);
             wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+            wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
             let ticker = engine.weak();
             std::thread::Builder::new().name("epoch".into()).spawn(move || tick(&ticker))?;
             Ok(Self { engine, linker: std::sync::Arc::new(linker) })

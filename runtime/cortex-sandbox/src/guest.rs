@@ -5,9 +5,11 @@ use std::sync::Arc;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
 use crate::ending::Captured;
 use crate::limits::{Limiter, Limits};
+use crate::network::{Account, HttpLimits, Network, NetworkRule};
 use crate::output::{BoundedOutput, Overflow};
 
 /// What a guest may reach. [`Grants::none`] is the default and means:
@@ -21,6 +23,8 @@ use crate::output::{BoundedOutput, Overflow};
 pub struct Grants {
     /// Environment variables, by name and value. Nothing comes from the host's own environment.
     pub environment: Vec<(String, String)>,
+    /// Servers that HTTP requests may go to.
+    pub network: Vec<NetworkRule>,
 }
 
 impl Grants {
@@ -41,7 +45,9 @@ pub(crate) struct Guest {
     program: Option<Program>,
     output_bytes: usize,
     random_bytes: u64,
+    http: HttpLimits,
     wasi: Option<Wasi>,
+    network: Option<Box<Network>>,
 }
 
 /// What a program is told at its start: its name, and its input as first argument and standard input.
@@ -75,13 +81,20 @@ impl Guest {
             program,
             output_bytes: limits.output_bytes,
             random_bytes: limits.random_bytes,
+            http: limits.http,
             wasi: None,
+            network: None,
         }
     }
 
     /// What the guest wrote to standard output and standard error.
     pub(crate) fn output(&self) -> (Captured, Captured) {
         self.wasi.as_ref().map_or_else(Default::default, |wasi| (wasi.stdout.take(), wasi.stderr.take()))
+    }
+
+    /// What the guest's HTTP requests were.
+    pub(crate) fn account(&self) -> Account {
+        self.network.as_ref().map_or_else(Account::default, |network| network.account())
     }
 }
 
@@ -111,5 +124,13 @@ impl WasiView for Guest {
         let Self { grants, program, output_bytes, random_bytes, wasi, table, .. } = self;
         let wasi = wasi.get_or_insert_with(|| Wasi::new(grants, program.take(), *output_bytes, *random_bytes));
         WasiCtxView { ctx: &mut wasi.ctx, table }
+    }
+}
+
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        let Self { grants, http, network, table, .. } = self;
+        let network = network.get_or_insert_with(|| Box::new(Network::new(grants, *http)));
+        WasiHttpCtxView { ctx: &mut network.ctx, table, hooks: &mut network.hooks }
     }
 }

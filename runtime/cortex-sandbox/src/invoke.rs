@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use wasmtime::component::{ResourceTableError, Val};
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
+use wasmtime_wasi_http::FieldMapError;
 
 use crate::bindings::exports::cortex::tool::handler::ToolError;
 use crate::component::{Component, Contract, Entry, Function};
@@ -171,11 +172,13 @@ fn finish(
     instantiated: Instant,
 ) -> Outcome {
     let guest = store.data();
+    let account = guest.account();
     let usage = Usage {
         fuel: call.limits.fuel.saturating_sub(store.get_fuel().unwrap_or_default()),
         memory_peak_bytes: guest.limiter.used_bytes(),
         wall_us: micros(started.elapsed()),
         instantiate_us: micros(instantiated - started),
+        http_requests: account.requests,
     };
     let (stdout, stderr) = guest.output();
     let mut outcome = match ran {
@@ -187,6 +190,26 @@ fn finish(
     if let (Ending::Trap, Some(failure)) = (outcome.ending, &mut outcome.error) {
         failure.hint = last_line(&outcome.stderr.text).map(|line| format!("the tool's last words: {line}"));
     }
+    outcome.decisions = account.decisions;
+    match account.refusal {
+        Some(refusal) => refused_by_grants(outcome, refusal),
+        None => outcome,
+    }
+}
+
+/// A tool hears that a request was refused, not why, and may do without it. One that fails after that has failed for it.
+fn refused_by_grants(mut outcome: Outcome, mut refusal: Failure) -> Outcome {
+    if !matches!(outcome.ending, Ending::ToolError | Ending::Trap | Ending::InvalidOutput) {
+        return outcome;
+    }
+    if let Some(said) = outcome.error.take() {
+        refusal.exit_code = said.exit_code;
+        if let Some(Value::Object(details)) = &mut refusal.details {
+            details.insert("tool_error".into(), Value::String(said.message));
+        }
+    }
+    outcome.ending = Ending::Denied;
+    outcome.error = Some(Box::new(refusal));
     outcome
 }
 
@@ -231,6 +254,7 @@ fn success(result: Option<Box<RawValue>>) -> Outcome {
         stdout: Captured::default(),
         stderr: Captured::default(),
         usage: Usage::default(),
+        decisions: Vec::new(),
     }
 }
 
@@ -368,6 +392,11 @@ fn refused_by_host(error: &wasmtime::Error, limits: &Limits, instantiating: bool
         let count = limits.instances;
         let message = format!("needs more than {count} core instances, memories or tables: {cause}");
         return failed(Ending::MemoryExceeded, message);
+    }
+    if let Some(too_much) = error.downcast_ref::<FieldMapError>() {
+        let limit = limits.http.header_bytes;
+        let message = format!("HTTP headers of more than {limit} bytes: the limit `http.headers` ({too_much})");
+        return hinted(Ending::Denied, message, "send fewer headers; this limit is the operator's");
     }
     if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
         return failed(Ending::Trap, format!("crashed: more than {} handles open at once", limits.handles));

@@ -4,7 +4,8 @@
 //! what it can reach by [`Grants`], and how it ended is told by type in [`Outcome`]. The contract of this crate:
 //!
 //! - It never reads the process environment or the working directory; the wall clock only tells how old a cache file is.
-//!   The caller hands in paths, values and limits. (Guests read the host's clocks and randomness through WASI.)
+//!   The caller hands in paths, values and limits. (Guests read the host's clocks and randomness through WASI. The TLS
+//!   roots are the system's, found as OpenSSL finds them, by `SSL_CERT_FILE` and `SSL_CERT_DIR` too.)
 //! - One function, `Limits::apply`, puts every limit on a store; nothing else creates a store.
 //! - A store is never used for a second call, whatever became of the first.
 //! - Compiled code is loaded by [`CompiledCache`] alone, after its digest was checked. It is the only `unsafe` code here.
@@ -18,14 +19,16 @@ mod guest;
 mod invoke;
 mod json;
 mod limits;
+mod network;
 mod output;
 mod schema;
 
 pub use cache::{CacheEntry, CacheError, CacheUsage, CompiledCache, DEFAULT_CACHE_BYTES, digest};
 pub use component::{Component, Contract, Function};
-pub use ending::{Captured, Ending, Failure, Outcome, Usage};
+pub use ending::{Captured, Decision, Ending, Failure, Outcome, Usage};
 pub use engine::{Allocation, ENGINE_VERSION, Sandbox, SandboxError};
 pub use guest::Grants;
 pub use invoke::Call;
 pub use json::ConversionError;
 pub use limits::{LimitError, LimitSource, Limits, Overrides};
+pub use network::{HostRule, HttpLimits, HttpOverrides, NetworkRule, RuleScheme};

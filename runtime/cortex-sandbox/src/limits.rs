@@ -10,6 +10,7 @@ use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 use crate::component::Contract;
 use crate::ending::Ending;
 use crate::guest::Guest;
+use crate::network::{HttpLimits, HttpOverrides};
 
 /// What a call may use. Every limit has a value; there is no "unlimited".
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub struct Limits {
     pub hostcall_bytes: usize,
     /// Bytes that one request for randomness may ask for.
     pub random_bytes: u64,
+    /// HTTP requests.
+    pub http: HttpLimits,
 }
 
 impl Limits {
@@ -58,6 +61,7 @@ impl Limits {
         hostcall_bytes: 16 << 20,
         // wasmtime's default is 64 MiB; a key needs 32 bytes.
         random_bytes: 1 << 20,
+        http: HttpLimits::DEFAULT,
     };
 
     /// The most that an operator's defaults let a manifest ask for.
@@ -71,6 +75,7 @@ impl Limits {
         handles: 100_000,
         hostcall_bytes: 128 << 20,
         random_bytes: 1 << 20,
+        http: HttpLimits::CEILING,
     };
 
     /// The limits of one call: the defaults, changed by what the manifest asks for (up to `ceiling`), then lowered by
@@ -95,6 +100,7 @@ impl Limits {
             handles: self.handles.min(ceiling.handles),
             hostcall_bytes: self.hostcall_bytes.min(ceiling.hostcall_bytes),
             random_bytes: self.random_bytes.min(ceiling.random_bytes),
+            http: self.http.at_most(&ceiling.http),
         }
     }
 
@@ -143,6 +149,8 @@ pub struct Overrides {
     pub memory_bytes: Option<u64>,
     /// See [`Limits::output_bytes`].
     pub output_bytes: Option<usize>,
+    /// See [`Limits::http`].
+    pub http: HttpOverrides,
 }
 
 impl Overrides {
@@ -163,8 +171,14 @@ impl Overrides {
         set("timeout", self.timeout, &mut limits.timeout, &most.timeout, source, |t| format!("{t:?}"))?;
         let bytes = |b: &u64| format!("{b} bytes");
         set("memory", self.memory_bytes, &mut limits.memory_bytes, &most.memory_bytes, source, bytes)?;
-        let bytes = |b: &usize| format!("{b} bytes");
-        set("output", self.output_bytes, &mut limits.output_bytes, &most.output_bytes, source, bytes)
+        let in_memory = |b: &usize| format!("{b} bytes");
+        set("output", self.output_bytes, &mut limits.output_bytes, &most.output_bytes, source, in_memory)?;
+        let (http, limits, most) = (&self.http, &mut limits.http, &most.http);
+        set("http.requests", http.requests, &mut limits.requests, &most.requests, source, u64::to_string)?;
+        set("http.concurrent", http.concurrent, &mut limits.concurrent, &most.concurrent, source, u64::to_string)?;
+        set("http.request", http.request_bytes, &mut limits.request_bytes, &most.request_bytes, source, bytes)?;
+        set("http.response", http.response_bytes, &mut limits.response_bytes, &most.response_bytes, source, bytes)?;
+        set("http.timeout", http.timeout, &mut limits.timeout, &most.timeout, source, |t| format!("{t:?}"))
     }
 }
 

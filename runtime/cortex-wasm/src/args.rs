@@ -104,7 +104,7 @@ impl Limits {
             fuel: self.fuel.map(Fuel::units),
             timeout: self.timeout.map(|timeout| -> Duration { timeout.duration() }),
             memory_bytes: self.memory.map(ByteSize::bytes),
-            output_bytes: None,
+            ..Overrides::default()
         }
     }
 }

@@ -141,6 +141,49 @@ pub(crate) struct RawResources {
     /// output: 1M
     /// ```
     pub(crate) output: Option<Located<RawSize>>,
+    /// What the HTTP requests of the call may use.
+    ///
+    /// ```yaml
+    /// http: { requests: 64, response: 32M }
+    /// ```
+    pub(crate) http: Option<RawHttp>,
+}
+
+/// What the HTTP requests of one call may use.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Http")]
+pub(crate) struct RawHttp {
+    /// How many there may be.
+    ///
+    /// ```yaml
+    /// requests: 64
+    /// ```
+    pub(crate) requests: Option<Located<RawCount>>,
+    /// How many there may be at the same time.
+    ///
+    /// ```yaml
+    /// concurrent: 16
+    /// ```
+    pub(crate) concurrent: Option<Located<RawCount>>,
+    /// Bytes that one request may carry. Units as for `memory`.
+    ///
+    /// ```yaml
+    /// request: 4M
+    /// ```
+    pub(crate) request: Option<Located<RawSize>>,
+    /// Bytes that the answer to one request may have. Units as for `memory`.
+    ///
+    /// ```yaml
+    /// response: 32M
+    /// ```
+    pub(crate) response: Option<Located<RawSize>>,
+    /// Time to connect, to the first byte of the answer, and between two pieces of it: each at most this long.
+    ///
+    /// ```yaml
+    /// timeout: 10
+    /// ```
+    pub(crate) timeout: Option<Located<RawDuration>>,
 }
 
 /// How the tool is built.

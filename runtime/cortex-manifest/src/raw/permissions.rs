@@ -4,19 +4,26 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::located::Located;
+use crate::raw::RawNetworkRule;
 
 /// What the tool asks to touch. Everything that is not listed is denied.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Permissions")]
 pub(crate) struct RawPermissions {
-    /// Servers that the tool may send HTTP requests to: `[scheme://]host[:port]`. Without a scheme it is `https`;
-    /// `*.example.com` is every name below `example.com`, and `*` is every server.
+    /// Servers that the tool may send HTTP requests to: `[scheme://]host[:port][/path]`. Without a scheme it is `https`;
+    /// `*.example.com` is every name below `example.com`, and `*` is every server. A path covers itself and what is below
+    /// it. Only addresses of the public internet are reached, unless the rule names an address (`http://127.0.0.1:8080`)
+    /// or a range of them in brackets (`http://[10.0.0.0/8]:8080`), or has the scheme `private`, which is http and https
+    /// to a server whose name may resolve to a private or loopback address. `{ url, methods }` covers only some methods.
     ///
     /// ```yaml
-    /// network: ["https://api.duckduckgo.com", "http://localhost:8080"]
+    /// network:
+    ///   - https://api.duckduckgo.com
+    ///   - private://localhost:8080
+    ///   - { url: "https://api.example.com/v1", methods: [GET, HEAD] }
     /// ```
-    pub(crate) network: Option<Vec<Located<String>>>,
+    pub(crate) network: Option<Vec<Located<RawNetworkRule>>>,
     /// Folders that the tool may open.
     ///
     /// ```yaml

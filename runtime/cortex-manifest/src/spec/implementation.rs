@@ -8,8 +8,8 @@ use super::health_check::HealthCheck;
 use crate::error::Problems;
 use crate::located::{Located, Position};
 use crate::path::ManifestPath;
-use crate::quantity::{ByteSize, Fuel, MilliCpu, Milliseconds, shorten};
-use crate::raw::{RawBackend, RawImplementation, RawImplementationType, RawResources, RawRuntime};
+use crate::quantity::{ByteSize, Count, Fuel, MilliCpu, Milliseconds, shorten};
+use crate::raw::{RawBackend, RawHttp, RawImplementation, RawImplementationType, RawResources, RawRuntime};
 use crate::rule::Rule;
 
 /// How the tool is built and run.
@@ -85,6 +85,19 @@ pub struct Resources {
     pub disk_bytes: Option<ByteSize>,
     pub fuel: Option<Fuel>,
     pub output_bytes: Option<ByteSize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http: Option<HttpResources>,
+}
+
+/// What the HTTP requests of one call ask for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct HttpResources {
+    pub requests: Option<Count>,
+    pub concurrent: Option<Count>,
+    pub request_bytes: Option<ByteSize>,
+    pub response_bytes: Option<ByteSize>,
+    pub timeout_ms: Option<Milliseconds>,
 }
 
 impl ImplementationType {
@@ -233,6 +246,19 @@ impl Resources {
             disk_bytes: quantity_of("disk", raw.disk.as_ref().map(|l| (&l.value.0, l.at)), problems),
             fuel: quantity_of("fuel", raw.fuel.as_ref().map(|l| (&l.value.0, l.at)), problems),
             output_bytes: quantity_of("output", raw.output.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            http: raw.http.as_ref().map(|raw| HttpResources::from_raw(raw, problems)),
+        }
+    }
+}
+
+impl HttpResources {
+    fn from_raw(raw: &RawHttp, problems: &mut Problems) -> HttpResources {
+        HttpResources {
+            requests: quantity_of("requests", raw.requests.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            concurrent: quantity_of("concurrent", raw.concurrent.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            request_bytes: quantity_of("request", raw.request.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            response_bytes: quantity_of("response", raw.response.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            timeout_ms: quantity_of("timeout", raw.timeout.as_ref().map(|l| (&l.value.0, l.at)), problems),
         }
     }
 }

@@ -9,9 +9,11 @@ use serde::Serialize;
 use crate::error::Problems;
 use crate::located::Located;
 use crate::name::{HeaderName, QueryName, VariableName};
-use crate::network::{HostPattern, NetworkRule};
+use crate::network::{HostPattern, Method, NetworkRule};
 use crate::path::{GuestPath, HostPath, InvalidPath};
-use crate::raw::{RawAccess, RawFilesystem, RawPermissions, RawSecret};
+use crate::raw::{
+    RawAccess, RawFilesystem, RawMethod, RawNetworkMethods, RawNetworkRule, RawPermissions, RawSecret,
+};
 use crate::rule::Rule;
 
 /// What a tool asks for. The default is nothing: no server, no folder, no variable, no secret, no state.
@@ -71,8 +73,7 @@ impl Permissions {
     pub(super) fn from_raw(raw: RawPermissions, problems: &mut Problems) -> Permissions {
         let mut permissions = Permissions { state: raw.state.unwrap_or(false), ..Permissions::default() };
         for rule in raw.network.unwrap_or_default() {
-            let parsed = rule.value.parse().map_err(|error| Rule::Network { field: "network", error });
-            permissions.network.extend(problems.check(rule.at, parsed));
+            permissions.network.extend(network_rule(rule, problems));
         }
         let mut guests = BTreeSet::new();
         for folder in raw.filesystem.unwrap_or_default() {
@@ -90,6 +91,39 @@ impl Permissions {
             permissions.secrets.extend(SecretRequest::from_raw(secret, problems));
         }
         permissions
+    }
+}
+
+fn network_rule(raw: Located<RawNetworkRule>, problems: &mut Problems) -> Option<NetworkRule> {
+    let Located { value: raw, at } = raw;
+    let parse = |url: &str| url.parse().map_err(|error| Rule::Network { field: "network", error });
+    let RawNetworkMethods { url, methods } = match raw {
+        RawNetworkRule::Server(url) => return problems.check(at, parse(&url)),
+        RawNetworkRule::Methods(raw) => raw,
+    };
+    if url.is_none() {
+        problems.add(at, Rule::MissingField { field: "url", inside: "an entry of `permissions.network`" });
+    }
+    if let Some(methods) = methods.as_ref().filter(|methods| methods.value.is_empty()) {
+        // Nothing at all, or everything: nobody knows which was meant.
+        problems.add(methods.at, Rule::EmptyText { field: "methods" });
+    }
+    let rule: NetworkRule = url.and_then(|url| problems.check(url.at, parse(&url.value)))?;
+    let methods = methods.map(|methods| methods.value).unwrap_or_default();
+    Some(rule.with_methods(methods.into_iter().map(Method::from).collect()))
+}
+
+impl From<RawMethod> for Method {
+    fn from(raw: RawMethod) -> Method {
+        match raw {
+            RawMethod::Get => Method::Get,
+            RawMethod::Head => Method::Head,
+            RawMethod::Post => Method::Post,
+            RawMethod::Put => Method::Put,
+            RawMethod::Patch => Method::Patch,
+            RawMethod::Delete => Method::Delete,
+            RawMethod::Options => Method::Options,
+        }
     }
 }
 
