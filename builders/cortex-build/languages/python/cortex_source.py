@@ -8,7 +8,12 @@ import sys
 import traceback
 
 import cortex_entry
+
+# After the folders that it was given, componentize-py puts the machine's own packages, which are none of the tool's.
+sys.path[:] = [path for path in sys.path if not path[1:].isdigit() or int(path[1:]) < cortex_entry.FOLDERS]
+
 import cortex_compat  # noqa: F401  before anything that may need it
+import cortex_modules
 
 # Where the source lies while the component is built; its own modules are found there.
 ROOT = next(path for path in sys.path if os.path.isfile(os.path.join(path, cortex_entry.FILE)))
@@ -69,6 +74,7 @@ def entry():
                 continue
             seen.add(path)
             waiting.append((read(path, path)[1], path.removeprefix(ROOT + "/"), module.__package__))
+    cortex_modules.pack()
     return text
 
 

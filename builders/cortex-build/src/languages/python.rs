@@ -35,6 +35,7 @@ pub(crate) static COMPONENTIZE_PY: Package = Package {
 const GLUE: &[(&str, &str)] = &[
     ("cortex_source.py", include_str!("../../languages/python/cortex_source.py")),
     ("cortex_compat.py", include_str!("../../languages/python/cortex_compat.py")),
+    ("cortex_modules.py", include_str!("../../languages/python/cortex_modules.py")),
     ("cortex_command.py", include_str!("../../languages/python/cortex_command.py")),
     ("cortex_handler.py", include_str!("../../languages/python/cortex_handler.py")),
 ];
@@ -106,10 +107,16 @@ impl Language for Python {
         }
         let name = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
         let (file, module) = (name(entry.file_name()), name(entry.file_stem()));
-        let constants = format!("FILE = {file:?}\nMODULE = {module:?}\nSHOWN = {:?}\n", entry.display().to_string());
-        write_atomically(&glue.join("cortex_entry.py"), constants.as_bytes())?;
         wit::write(&work.join("wit"))?;
         let packages = requirements(job, &work)?;
+        let mut folders = vec![job.stage.join(&entry).with_file_name(""), glue.clone()];
+        folders.extend(packages.iter().map(|packages| packages.folder.clone()));
+        let constants = format!(
+            "FILE = {file:?}\nMODULE = {module:?}\nSHOWN = {:?}\nFOLDERS = {}\n",
+            entry.display().to_string(),
+            folders.len()
+        );
+        write_atomically(&glue.join("cortex_entry.py"), constants.as_bytes())?;
 
         job.progress.step(&format!("compiling {} with componentize-py", job.spec.name));
         let (world, app) =
@@ -118,11 +125,9 @@ impl Language for Python {
         let mut step = python(&toolchain)
             .args([toolchain.join("bin/componentize-py")])
             .args(["-d".as_ref(), work.join("wit").as_os_str()])
-            .args(["-w", world, "componentize"])
-            .args(["-p".as_ref(), job.stage.join(&entry).with_file_name("").as_os_str()])
-            .args(["-p".as_ref(), glue.as_os_str()]);
-        if let Some(packages) = &packages {
-            step = step.args(["-p".as_ref(), packages.folder.as_os_str()]);
+            .args(["-w", world, "componentize"]);
+        for folder in &folders {
+            step = step.args(["-p".as_ref(), folder.as_os_str()]);
         }
         let built = step.args(["-o".as_ref(), component.as_os_str()]).args([app]).dir(&work).run();
         built.map_err(|error| said_by_python(error, packages.as_ref()))?;

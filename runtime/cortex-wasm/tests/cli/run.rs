@@ -148,6 +148,8 @@ fn an_input_that_breaks_the_schema_is_told_with_what_would_mend_it() {
     ----- stdout -----
     ----- stderr -----
     error: invalid_input: the input lacks `text`
+
+    hint: give `text`, of type `string`: What to say.
     ");
     assert_output!(session, ["-q", "run", "echo", r#"{"txt": "hi"}"#], @"
     exit code: 122
@@ -486,7 +488,7 @@ fn the_command_line_lowers_limits_and_does_not_raise_them() {
     ----- stderr -----
     error: out_of_fuel: used up its 500000 units of fuel
 
-    hint: raise `implementation.resources.fuel` in the manifest
+    hint: this call was given its own limit: give it more fuel, up to the tool's
     ");
     assert_output!(session, ["-q", "run", "spins", "--fuel", "1G", "--timeout", "5ms"], @"
     exit code: 124
@@ -494,7 +496,7 @@ fn the_command_line_lowers_limits_and_does_not_raise_them() {
     ----- stderr -----
     error: deadline_exceeded: still running after 5ms
 
-    hint: raise `implementation.resources.timeout` in the manifest
+    hint: this call was given its own limit: give it more time, up to the tool's
     ");
     assert_output!(session, ["-q", "run", "allocates", "--memory", "2M", "--set", "bytes=4000000"], @"
     exit code: 124
@@ -502,7 +504,7 @@ fn the_command_line_lowers_limits_and_does_not_raise_them() {
     ----- stderr -----
     error: memory_exceeded: asked for 5112640 bytes of memory and tables in all, the limit is 2097152
 
-    hint: raise `implementation.resources.memory` in the manifest
+    hint: this call was given its own limit: give it more memory, up to the tool's
     ");
     assert_output!(session, ["-q", "run", "spins", "--fuel", "2G"], @"
     exit code: 122

@@ -122,13 +122,3 @@ fn what_needs_an_event_loop_or_other_programs_is_planned_for_a_container() {
     let waits = planned("export default async () => 1;\n");
     assert_eq!(waits.reasons[0].because, "`main.js:1` uses `async`, which needs an engine with an event loop");
 }
-
-#[test]
-fn the_same_source_gives_the_same_bytes_again() {
-    let source = || {
-        Source::new("jssame", "runtime: javascript", &[("main.js", "export default () => 1;\n")])
-            .build(&home(), false)
-            .unwrap()
-    };
-    assert_eq!(source().component.digest, source().component.digest);
-}
