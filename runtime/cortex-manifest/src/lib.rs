@@ -57,7 +57,7 @@ pub use rule::{ComplexityLimit, Rule};
 pub use schema::manifest_schema;
 pub use spec::{
     Access, Backend, Build, BuildArgs, Command, Engine, Entrypoint, Environment, Example, Expected, FolderRequest,
-    HealthCheck, HttpResources, Implementation, ImplementationType, Parameter, ParameterType, Permissions, Resources, Runtime,
-    SecretRequest, SecretUse, Sha256Digest, State, Target, ToolSpec, Validation,
+    HealthCheck, HttpResources, Implementation, ImplementationType, Parameter, ParameterType, Permissions, Resources,
+    Runtime, SecretRequest, SecretUse, Sha256Digest, State, Target, ToolSpec, Validation,
 };
 pub use yaml::MANIFEST_BYTES_MAX;

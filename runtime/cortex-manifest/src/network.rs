@@ -190,9 +190,9 @@ impl FromStr for NetworkRule {
         let (host, port) = split_port(server);
         let port = match port {
             None => scheme.default_port(),
-            Some(digits) => {
-                Some(parse_port(digits).ok_or_else(|| InvalidNetworkRule::Port { rule: rule(), port: shorten(digits) })?)
-            }
+            Some(digits) => Some(
+                parse_port(digits).ok_or_else(|| InvalidNetworkRule::Port { rule: rule(), port: shorten(digits) })?,
+            ),
         };
         let host = parse_host(text, host)?;
         if scheme == Scheme::Private && host == HostPattern::Any {
@@ -388,10 +388,14 @@ mod tests {
         assert!(matches!(shown("ftp://a.com"), Err(E::Scheme { .. })));
         assert!(matches!(shown("https://"), Err(E::NoHost { .. })));
         assert!(matches!(shown(""), Err(E::NoHost { .. })));
-        for text in ["a.com/..", "a.com//", "a.com/a//b", "a.com/%2e", "a.com/*", "a.com/a;b", "a.com/./b", "a.com/a\\b"] {
+        for text in
+            ["a.com/..", "a.com//", "a.com/a//b", "a.com/%2e", "a.com/*", "a.com/a;b", "a.com/./b", "a.com/a\\b"]
+        {
             assert!(matches!(shown(text), Err(E::Path { .. })), "{text}");
         }
-        for text in ["[10.0.0.1/8]", "[10.0.0.0/33]", "[10.0.0.0/]", "[10.0.0.0/+8]", "[fd00::1/8]", "[::/129]", "[a.com/8]"] {
+        for text in
+            ["[10.0.0.1/8]", "[10.0.0.0/33]", "[10.0.0.0/]", "[10.0.0.0/+8]", "[fd00::1/8]", "[::/129]", "[a.com/8]"]
+        {
             assert!(matches!(shown(text), Err(E::Range { .. })), "{text}");
         }
         assert!(matches!(shown("private://*"), Err(E::EveryPrivateServer { .. })));

@@ -227,12 +227,16 @@ fn network_hint(error: &InvalidNetworkRule) -> String {
         InvalidNetworkRule::MoreThanAServer { .. } => {
             "write only the scheme, the host, the port and how the path begins".to_owned()
         }
-        InvalidNetworkRule::Path { .. } => "write how the path begins in plain segments, such as `/v1/users`".to_owned(),
+        InvalidNetworkRule::Path { .. } => {
+            "write how the path begins in plain segments, such as `/v1/users`".to_owned()
+        }
         InvalidNetworkRule::Range { .. } => "write it like `[10.0.0.0/8]`, with its first address".to_owned(),
         InvalidNetworkRule::EveryPrivateServer { .. } => {
             "name the host, as in `private://printer.lan`, or use `private://*.lan` or a range".to_owned()
         }
-        InvalidNetworkRule::MoreThanAHost { .. } | InvalidNetworkRule::SchemeOfHost { .. } => "write only the name, such as `api.example.com`".to_owned(),
+        InvalidNetworkRule::MoreThanAHost { .. } | InvalidNetworkRule::SchemeOfHost { .. } => {
+            "write only the name, such as `api.example.com`".to_owned()
+        }
         InvalidNetworkRule::Wildcard { .. } => "write `*.example.com`".to_owned(),
         InvalidNetworkRule::Scheme { .. }
         | InvalidNetworkRule::NoHost { .. }

@@ -33,8 +33,8 @@ pub use cortex_build::{
 };
 pub use cortex_manifest::{InputSchema, ManifestError, ToolSpec};
 pub use cortex_sandbox::{
-    Allocation, CacheUsage, Captured, Contract, Decision, ENGINE_VERSION, Ending, Failure, Function, LimitError, Limits,
-    Overrides, Usage,
+    Allocation, CacheUsage, Captured, Contract, Decision, ENGINE_VERSION, Ending, Failure, Function, LimitError,
+    Limits, Overrides, Usage,
 };
 pub use error::RuntimeError;
 pub use execution::{Execution, ExecutionId, Status};

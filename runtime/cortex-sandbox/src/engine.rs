@@ -74,8 +74,15 @@ impl SandboxError {
 }
 
 /// The packages that the host implements. What a guest may do with them is decided by its grants.
-pub(crate) const PROVIDED: &[&str] =
-    &["wasi:cli@0.2", "wasi:clocks@0.2", "wasi:filesystem@0.2", "wasi:http@0.2", "wasi:io@0.2", "wasi:random@0.2", "wasi:sockets@0.2"];
+pub(crate) const PROVIDED: &[&str] = &[
+    "wasi:cli@0.2",
+    "wasi:clocks@0.2",
+    "wasi:filesystem@0.2",
+    "wasi:http@0.2",
+    "wasi:io@0.2",
+    "wasi:random@0.2",
+    "wasi:sockets@0.2",
+];
 
 /// An engine with its linker. Cheap to clone; make one for a process.
 #[derive(Clone)]

@@ -11,9 +11,7 @@ use crate::located::Located;
 use crate::name::{HeaderName, QueryName, VariableName};
 use crate::network::{HostPattern, Method, NetworkRule};
 use crate::path::{GuestPath, HostPath, InvalidPath};
-use crate::raw::{
-    RawAccess, RawFilesystem, RawMethod, RawNetworkMethods, RawNetworkRule, RawPermissions, RawSecret,
-};
+use crate::raw::{RawAccess, RawFilesystem, RawMethod, RawNetworkMethods, RawNetworkRule, RawPermissions, RawSecret};
 use crate::rule::Rule;
 
 /// What a tool asks for. The default is nothing: no server, no folder, no variable, no secret, no state.

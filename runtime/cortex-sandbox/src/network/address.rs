@@ -40,9 +40,11 @@ impl Class {
     fn of_v4(address: Ipv4Addr) -> Self {
         match address.octets() {
             // Amazon, Google, Azure and others; Amazon's containers (two); Azure's agent; Alibaba; Oracle.
-            [169, 254, 169, 254] | [169, 254, 170, 2 | 23] | [168, 63, 129, 16] | [100, 100, 100, 200] | [192, 0, 0, 192] => {
-                Self::Metadata
-            }
+            [169, 254, 169, 254]
+            | [169, 254, 170, 2 | 23]
+            | [168, 63, 129, 16]
+            | [100, 100, 100, 200]
+            | [192, 0, 0, 192] => Self::Metadata,
             [127, ..] => Self::Loopback,
             [10, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] => Self::Private,
             [169, 254, ..] => Self::LinkLocal,

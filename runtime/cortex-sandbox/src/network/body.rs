@@ -29,17 +29,13 @@ impl Body for RequestBody {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         let sent = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()).map_or(0, Bytes::len) as u64;
-        Poll::Ready(match self.left.checked_sub(sent) {
-            Some(left) => {
-                self.left = left;
-                frame
-            }
-            None => {
-                let limit = self.limits.request_bytes;
-                self.ledger.exceeded("request", format!("a request with more than {limit} bytes"));
-                Some(Err(Error::HttpRequestBodySize(Some(limit))))
-            }
-        })
+        let Some(left) = self.left.checked_sub(sent) else {
+            let limit = self.limits.request_bytes;
+            self.ledger.exceeded("request", &format!("a request with more than {limit} bytes"));
+            return Poll::Ready(Some(Err(Error::HttpRequestBodySize(Some(limit)))));
+        };
+        self.left = left;
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -83,17 +79,13 @@ impl Body for ResponseBody {
             Some(Ok(frame)) => frame,
         };
         let received = frame.data_ref().map_or(0, Bytes::len) as u64;
-        Poll::Ready(Some(match self.left.checked_sub(received) {
-            Some(left) => {
-                self.left = left;
-                Ok(frame)
-            }
-            None => {
-                let limit = self.limits.response_bytes;
-                self.ledger.exceeded("response", format!("an answer with more than {limit} bytes"));
-                Err(Error::HttpResponseBodySize(Some(limit)))
-            }
-        }))
+        let Some(left) = self.left.checked_sub(received) else {
+            let limit = self.limits.response_bytes;
+            self.ledger.exceeded("response", &format!("an answer with more than {limit} bytes"));
+            return Poll::Ready(Some(Err(Error::HttpResponseBodySize(Some(limit)))));
+        };
+        self.left = left;
+        Poll::Ready(Some(Ok(frame)))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -51,7 +51,8 @@ impl Client {
         let (rule, reach) = self.permitted(&target)?;
         self.check_headers(&parts)?;
         let options = options.unwrap_or_default();
-        let patience = |asked: Option<Duration>| asked.map_or(self.limits.timeout, |asked| asked.min(self.limits.timeout));
+        let patience =
+            |asked: Option<Duration>| asked.map_or(self.limits.timeout, |asked| asked.min(self.limits.timeout));
 
         let connecting = async {
             let addresses = resolve(&target.host, target.port).await?;
@@ -131,14 +132,16 @@ impl Client {
             return Ok(());
         }
         let limit = self.limits.header_bytes;
-        self.ledger.exceeded("headers", format!("a request with headers of more than {limit} bytes"));
+        self.ledger.exceeded("headers", &format!("a request with headers of more than {limit} bytes"));
         Err(Error::HttpRequestHeaderSectionSize(u32::try_from(limit).ok()))
     }
 
     /// One address that may not be reached is enough: which one is connected to would be up to chance.
     fn check_addresses(&self, target: &Target, reach: Reach, addresses: &[SocketAddr]) -> Result<(), Error> {
         let refused = addresses.iter().map(|address| (address.ip(), Class::of(address.ip())));
-        let Some((address, class)) = refused.into_iter().find(|(_, class)| !reach.allows(*class)) else { return Ok(()) };
+        let Some((address, class)) = refused.into_iter().find(|(_, class)| !reach.allows(*class)) else {
+            return Ok(());
+        };
         let reason = match &target.host {
             Host::Address(address) => format!("{address} is {}", class.name()),
             Host::Name(name) => format!("`{name}` resolves to {address}, which is {}", class.name()),
@@ -156,7 +159,8 @@ impl Client {
     /// The lines of a manifest that would allow a request, no wider than those that are there.
     fn would_allow(&self, target: &Target, scheme: Option<&str>) -> String {
         let same: Vec<_> = self.grants.network.iter().filter(|rule| rule.covers_server(target).is_some()).collect();
-        let path = if !same.is_empty() && same.iter().all(|rule| !rule.path.is_empty()) { target.path.as_str() } else { "" };
+        let path =
+            if !same.is_empty() && same.iter().all(|rule| !rule.path.is_empty()) { target.path.as_str() } else { "" };
         let server = match scheme {
             None => target.server(),
             // `private` has no port of its own that would tell the two schemes apart.
@@ -183,7 +187,10 @@ fn origin_form(uri: &Uri) -> Result<Uri, Error> {
 pub(crate) fn failed(error: hyper::Error, limits: &HttpLimits, ledger: &Ledger) -> Error {
     if error.is_parse_too_large() {
         let limit = limits.header_bytes;
-        ledger.exceeded("headers", format!("an answer with headers of more than {limit} bytes, or more than 100 of them"));
+        ledger.exceeded(
+            "headers",
+            &format!("an answer with headers of more than {limit} bytes, or more than 100 of them"),
+        );
         return Error::HttpResponseHeaderSectionSize(u32::try_from(limit).ok());
     }
     if error.is_user() {

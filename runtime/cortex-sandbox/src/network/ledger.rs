@@ -66,11 +66,11 @@ impl Ledger {
         match full {
             None => Ok(Ticket(Arc::clone(self))),
             Some(full @ Full::InAll) => {
-                self.exceeded("requests", format!("more than {} HTTP requests", limits.requests));
+                self.exceeded("requests", &format!("more than {} HTTP requests", limits.requests));
                 Err(full)
             }
             Some(full @ Full::AtOnce) => {
-                self.exceeded("concurrent", format!("more than {} HTTP requests at the same time", limits.concurrent));
+                self.exceeded("concurrent", &format!("more than {} HTTP requests at the same time", limits.concurrent));
                 Err(full)
             }
         }
@@ -103,7 +103,7 @@ impl Ledger {
     }
 
     /// A limit was hit, named as in `implementation.resources.http`.
-    pub(crate) fn exceeded(&self, limit: &str, what: String) {
+    pub(crate) fn exceeded(&self, limit: &str, what: &str) {
         let failure = Failure::new(Ending::Denied.as_str(), format!("{what}: the limit `http.{limit}`"))
             .with_hint(format!("raise `implementation.resources.http.{limit}` in the manifest"));
         let failure = Failure { details: Some(serde_json::json!({ "limit": format!("http.{limit}") })), ..failure };

@@ -77,7 +77,7 @@ impl Reach {
 impl NetworkRule {
     /// Which addresses the server of a target may have, if the rule covers the target.
     pub(crate) fn covers(&self, target: &Target) -> Option<Reach> {
-        let method = self.methods.is_empty() || self.methods.iter().any(|method| *method == target.method);
+        let method = self.methods.is_empty() || self.methods.contains(&target.method);
         let path = self.path.is_empty() || is_below(&target.path, &self.path);
         if method && path { self.covers_server(target) } else { None }
     }
@@ -139,7 +139,7 @@ fn is_plain(path: &str) -> bool {
         let name = name.split(|byte| *byte == b';').next().unwrap_or_default();
         !name.is_empty() && !matches!(name, b"." | b"..")
     }) && !decode(path).iter().any(|byte| matches!(byte, b'\\' | b'%' | 0..=0x1f))
-        && decode(path).iter().filter(|byte| **byte == b'/').count() == path.matches('/').count()
+        && String::from_utf8_lossy(&decode(path)).matches('/').count() == path.matches('/').count()
 }
 
 fn decode(text: &str) -> Vec<u8> {
@@ -147,17 +147,11 @@ fn decode(text: &str) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
-        let code = bytes.get(at + 1..at + 3).and_then(|code| u8::from_str_radix(std::str::from_utf8(code).ok()?, 16).ok());
-        match (byte, code) {
-            (b'%', Some(code)) => {
-                decoded.push(code);
-                at += 3;
-            }
-            _ => {
-                decoded.push(byte);
-                at += 1;
-            }
-        }
+        let code =
+            bytes.get(at + 1..at + 3).and_then(|code| u8::from_str_radix(std::str::from_utf8(code).ok()?, 16).ok());
+        let (byte, read) = if let (b'%', Some(code)) = (byte, code) { (code, 3) } else { (byte, 1) };
+        decoded.push(byte);
+        at += read;
     }
     decoded
 }
@@ -195,7 +189,13 @@ impl Target {
         }
         let host = authority.host();
         let port = match authority.as_str().strip_prefix(host) {
-            Some("") => if https { 443 } else { 80 },
+            Some("") => {
+                if https {
+                    443
+                } else {
+                    80
+                }
+            }
             Some(port) => parse_port(port).ok_or("its port is no number from 1 to 65535")?,
             None => return Err("its server is malformed"),
         };

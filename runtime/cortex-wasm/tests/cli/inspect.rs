@@ -376,7 +376,7 @@ fn a_plan_says_how_and_why() {
     exit code: 127
     ----- stdout -----
     ----- stderr -----
-    error: backend_unavailable: `shelly` cannot be built here: this version has no Docker backend
+    error: backend_unavailable: `shelly` cannot be built here: `bash` cannot be compiled to a component; this version has no Docker backend
 
     hint: use a tool that compiles to a component
     ");

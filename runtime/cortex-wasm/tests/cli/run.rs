@@ -58,7 +58,8 @@ fn an_execution_as_json_has_everything_that_is_known_of_it() {
         "fuel": [N],
         "memory_peak_bytes": [N],
         "wall_us": [N],
-        "instantiate_us": [N]
+        "instantiate_us": [N],
+        "http_requests": 0
       },
       "stdout": "out\n",
       "stderr": "err\n",
@@ -199,7 +200,8 @@ fn an_input_that_breaks_the_schema_is_told_with_what_would_mend_it() {
         "fuel": [N],
         "memory_peak_bytes": [N],
         "wall_us": [N],
-        "instantiate_us": [N]
+        "instantiate_us": [N],
+        "http_requests": 0
       },
       "stdout": "",
       "stderr": "",
@@ -320,7 +322,8 @@ fn the_error_of_a_tool_is_told_with_its_code_and_ends_with_one() {
         "fuel": [N],
         "memory_peak_bytes": [N],
         "wall_us": [N],
-        "instantiate_us": [N]
+        "instantiate_us": [N],
+        "http_requests": 0
       },
       "stdout": "",
       "stderr": "",
@@ -456,7 +459,8 @@ fn every_limit_ends_with_its_own_name() {
         "fuel": [N],
         "memory_peak_bytes": [N],
         "wall_us": [N],
-        "instantiate_us": [N]
+        "instantiate_us": [N],
+        "http_requests": 0
       },
       "stdout": "",
       "stderr": "",
@@ -550,7 +554,7 @@ fn a_component_that_needs_what_no_tool_gets_is_denied() {
     ----- stderr -----
     error: denied: the component imports `acme:rockets/pad@1.0.0`, which this host does not provide
 
-    hint: this version provides wasi:cli@0.2, wasi:clocks@0.2, wasi:filesystem@0.2, wasi:io@0.2, wasi:random@0.2, wasi:sockets@0.2
+    hint: this version provides wasi:cli@0.2, wasi:clocks@0.2, wasi:filesystem@0.2, wasi:http@0.2, wasi:io@0.2, wasi:random@0.2, wasi:sockets@0.2
     ");
 }
 
