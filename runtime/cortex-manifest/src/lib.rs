@@ -39,6 +39,7 @@ mod located;
 mod name;
 mod network;
 mod path;
+mod policy;
 mod quantity;
 mod raw;
 mod rule;
@@ -52,9 +53,10 @@ pub use input::{InputRule, InputSchema, InvalidInput, InvalidSchema, Violation};
 pub use name::{HeaderName, InvalidName, ParameterName, QueryName, ToolName, VariableName};
 pub use network::{HostPattern, InvalidNetworkRule, Method, NetworkRule, Scheme};
 pub use path::{GuestPath, HostPath, InvalidPath, ManifestPath};
+pub use policy::{Capabilities, Folder, PolicySpec, ToolPattern, ToolPolicy};
 pub use quantity::{ByteSize, Count, Fuel, InvalidQuantity, MilliCpu, Milliseconds};
 pub use rule::{ComplexityLimit, Rule};
-pub use schema::manifest_schema;
+pub use schema::{manifest_schema, policy_schema};
 pub use spec::{
     Access, Backend, Build, BuildArgs, Command, Engine, Entrypoint, Environment, Example, Expected, FolderRequest,
     HealthCheck, HttpResources, Implementation, ImplementationType, Parameter, ParameterType, Permissions, Resources,

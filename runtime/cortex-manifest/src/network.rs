@@ -310,6 +310,52 @@ fn is_host_name(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(label) && !numeric
 }
 
+impl NetworkRule {
+    /// Whether every request that `other` covers is covered by this rule as well.
+    pub fn contains(&self, other: &NetworkRule) -> bool {
+        let scheme = self.scheme == other.scheme || self.scheme == Scheme::Private;
+        let port = |rule: &NetworkRule| rule.port.or(rule.scheme.default_port());
+        // A private rule without a port is for the default port of whichever scheme the request has.
+        let port = port(self) == port(other) || (self.port.is_none() && other.port.is_none());
+        let path = other.path.strip_prefix(self.path.as_str());
+        let path = path.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let covered = |method| self.methods.contains(method);
+        let methods = self.methods.is_empty() || (!other.methods.is_empty() && other.methods.iter().all(covered));
+        scheme && port && path && methods && self.host.contains(&other.host)
+    }
+}
+
+impl HostPattern {
+    /// Whether every server of `other` is one of these.
+    pub fn contains(&self, other: &HostPattern) -> bool {
+        let below = |name: &str, suffix: &str| name.strip_suffix(suffix).is_some_and(|rest| rest.ends_with('.'));
+        match (self, other) {
+            // An address must be named as such: `*` is the public internet.
+            (HostPattern::Any, HostPattern::Exact(host)) => host.parse::<IpAddr>().is_err(),
+            (HostPattern::Any, HostPattern::Range { .. }) => false,
+            (HostPattern::Any, _) => true,
+            (HostPattern::Below(suffix), HostPattern::Exact(name)) => below(name, suffix),
+            (HostPattern::Below(suffix), HostPattern::Below(name)) => name == suffix || below(name, suffix),
+            (HostPattern::Exact(mine), HostPattern::Exact(host)) => mine == host,
+            (HostPattern::Range { address, bits }, HostPattern::Exact(host)) => {
+                host.parse().is_ok_and(|host| share_bits(*address, host, *bits))
+            }
+            (HostPattern::Range { address, bits }, HostPattern::Range { address: other, bits: other_bits }) => {
+                other_bits >= bits && share_bits(*address, *other, *bits)
+            }
+            _ => false,
+        }
+    }
+}
+
+fn share_bits(a: IpAddr, b: IpAddr, bits: u8) -> bool {
+    match (a, b) {
+        (IpAddr::V4(a), IpAddr::V4(b)) => (a.to_bits() ^ b.to_bits()).leading_zeros() >= u32::from(bits),
+        (IpAddr::V6(a), IpAddr::V6(b)) => (a.to_bits() ^ b.to_bits()).leading_zeros() >= u32::from(bits),
+        _ => false,
+    }
+}
+
 impl fmt::Display for HostPattern {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -379,6 +425,26 @@ mod tests {
             ("private://*.lan:443", "private://*.lan:443"),
         ] {
             assert_eq!(shown(text), Ok(meaning.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_rule_contains_those_that_cover_less() {
+        for (rule, contained, not) in [
+            ("https://*", "a.com", "http://a.com"),
+            ("https://*", "*.a.com", "https://10.0.0.1"),
+            ("*.a.com", "x.a.com", "a.com"),
+            ("*.a.com", "*.x.a.com", "xa.com"),
+            ("a.com/v1", "a.com/v1/users", "a.com/v10"),
+            ("a.com/v1", "a.com/v1", "a.com"),
+            ("private://a.com", "http://a.com", "http://b.com"),
+            ("http://[10.0.0.0/8]:80", "http://10.1.2.3", "http://11.0.0.1"),
+            ("http://[10.0.0.0/8]", "http://[10.1.0.0/16]", "http://[0.0.0.0/0]"),
+            ("a.com:8443", "a.com:8443", "a.com"),
+        ] {
+            let read = |text: &str| text.parse::<NetworkRule>().unwrap();
+            assert!(read(rule).contains(&read(contained)), "{rule} {contained}");
+            assert!(!read(rule).contains(&read(not)), "{rule} {not}");
         }
     }
 

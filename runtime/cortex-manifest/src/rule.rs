@@ -50,6 +50,10 @@ pub enum Rule {
     // What the document says.
     #[error("`kind` is `{kind}`, not `Tool`")]
     Kind { kind: String },
+    #[error("`kind` is `{kind}`, not `Policy`")]
+    PolicyKind { kind: String },
+    #[error("`{pattern}` is neither a tool's name nor a pattern of lower-case letters, digits, `_`, `-` and `*`")]
+    ToolPattern { pattern: String },
     #[error("version `{version}` of the format is unknown")]
     Version { version: String },
     #[error("`{field}` is empty")]
@@ -100,7 +104,7 @@ pub enum Rule {
     Example { example: String, violation: Box<Violation> },
 
     // permissions
-    #[error("a secret needs one of `header`, `query` and `expose: true`")]
+    #[error("a secret needs one of `header`, `bearer: true`, `query` and `expose: true`")]
     SecretUnused,
     #[error("a secret has both `{first}` and `{second}`")]
     SecretTwice { first: &'static str, second: &'static str },
@@ -134,6 +138,10 @@ impl Rule {
             Rule::UnknownValue { value, known } => suggestion::hint(value, known.iter().copied()),
             Rule::Kind { kind } if kind.eq_ignore_ascii_case("Tool") => Some("write `kind: Tool`".to_owned()),
             Rule::Kind { .. } => Some("this is the manifest of something else; only tools are read here".to_owned()),
+            Rule::PolicyKind { .. } => Some("write `kind: Policy`".to_owned()),
+            Rule::ToolPattern { .. } => {
+                Some("write a name such as `web_search`, or a pattern such as `web_*`".to_owned())
+            }
             Rule::Version { .. } => Some("write `version: \"1.0\"`".to_owned()),
             Rule::MissingField { field: "kind", .. } => Some("add `kind: Tool`".to_owned()),
             Rule::MissingField { field: "version", .. } => Some("add `version: \"1.0\"`".to_owned()),

@@ -4,6 +4,7 @@
 //! is believed. The YAML library's errors are told apart by their variants and become our rules; no other module sees them.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_saphyr::granit_parser::ErrorKind;
 use serde_saphyr::localizer::ExternalMessageSource;
 use serde_saphyr::options::{AliasLimits, DuplicateKeyPolicy};
@@ -11,7 +12,7 @@ use serde_saphyr::{Budget, DefaultMessageFormatter, Error, MessageFormatter, Opt
 
 use crate::located::{Located, Position};
 use crate::quantity::shorten;
-use crate::raw::RawManifest;
+use crate::raw::{RawManifest, RawPolicy};
 use crate::rule::{ComplexityLimit, Rule};
 
 /// The largest manifest that is read. The original's largest are a few kilobytes; this bounds what a stranger's costs.
@@ -28,18 +29,25 @@ const NODES_MAX: usize = 50_000;
 const ALIAS_EVENTS_MAX: usize = 10_000;
 
 pub(crate) fn read(yaml: &str) -> Result<Located<RawManifest>, (Position, Rule)> {
-    if yaml.len() > MANIFEST_BYTES_MAX {
-        let rule = Rule::FileTooLarge { size_bytes: yaml.len(), limit_bytes: MANIFEST_BYTES_MAX };
-        return Err((Position::START, rule));
-    }
-    let read = serde_saphyr::from_str_with_options::<Option<Located<RawManifest>>>(yaml, options());
-    let raw = read.map_err(|error| {
-        let (at, rule) = classify(&error);
+    let raw = read_as::<RawManifest>(yaml).map_err(|(at, rule)| {
         // An agent or a workflow is full of fields that no tool has; naming the first of them would lead astray.
         let misfit = matches!(rule, Rule::UnknownField { .. } | Rule::WrongType { .. } | Rule::UnknownValue { .. });
         if misfit { other_kind(yaml).unwrap_or((at, rule)) } else { (at, rule) }
     })?;
     raw.ok_or((Position::START, Rule::Empty))
+}
+
+/// The operator's own file, under the same bounds.
+pub(crate) fn read_policy(yaml: &str) -> Result<Located<RawPolicy>, (Position, Rule)> {
+    read_as::<RawPolicy>(yaml)?.ok_or((Position::START, Rule::Empty))
+}
+
+fn read_as<T: DeserializeOwned>(yaml: &str) -> Result<Option<Located<T>>, (Position, Rule)> {
+    if yaml.len() > MANIFEST_BYTES_MAX {
+        let rule = Rule::FileTooLarge { size_bytes: yaml.len(), limit_bytes: MANIFEST_BYTES_MAX };
+        return Err((Position::START, rule));
+    }
+    serde_saphyr::from_str_with_options(yaml, options()).map_err(|error| classify(&error))
 }
 
 /// The manifest's kind, when it describes something that is no tool.

@@ -7,6 +7,7 @@ use cortex_manifest::ManifestError;
 use cortex_sandbox::{Ending, Failure, LimitError, SandboxError};
 
 use crate::backend::LoadFailure;
+use crate::secrets::SecretError;
 
 /// Why there is no execution.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +46,9 @@ pub enum RuntimeError {
     /// The manifest asks for more than the operator allows.
     #[error(transparent)]
     Limit(#[from] LimitError),
+    /// Secrets cannot be read.
+    #[error(transparent)]
+    Secrets(#[from] SecretError),
     /// Executions cannot be recorded.
     #[error("executions cannot be recorded in `{}`", path.display())]
     Record {
@@ -72,6 +76,7 @@ impl RuntimeError {
             Self::Sandbox(error) => error.hint(),
             Self::NotReady { failure, .. } => failure.hint.clone(),
             Self::Limit(error) => Some(error.hint()),
+            Self::Secrets(error) => error.hint(),
             Self::Record { .. } | Self::Io(_) => None,
         }
     }

@@ -17,13 +17,16 @@ mod backend;
 mod check;
 mod error;
 mod execution;
-mod grants;
+mod limits;
 mod load;
+mod policy;
 mod recorder;
 mod reference;
 mod registry;
 mod runtime;
+mod secrets;
 mod standard;
+mod variables;
 
 pub use backend::Prepared;
 pub use check::{Check, CheckReport};
@@ -38,6 +41,8 @@ pub use cortex_sandbox::{
 };
 pub use error::RuntimeError;
 pub use execution::{Execution, ExecutionId, Status};
+pub use policy::{Permit, Policy};
 pub use reference::ToolReference;
 pub use registry::{Listed, Tool, ToolSource};
 pub use runtime::{CallOptions, Runtime, Settings};
+pub use secrets::{SECRET_VARIABLE, SecretError, Secrets};

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use cortex_build::{Progress, stamp};
 use cortex_manifest::InputSchema;
-use cortex_sandbox::{Grants, Overrides};
+use cortex_sandbox::{Grants, LimitError, Limits};
 use lru::LruCache;
 
 use crate::backend::{Backend, LoadFailure, Runnable};
 use crate::error::RuntimeError;
-use crate::grants::{asks, grants};
+use crate::policy::Operator;
 use crate::reference::ToolReference;
 use crate::registry::{Registry, Tool, ToolSource};
 
@@ -31,7 +31,7 @@ pub(crate) struct Ready {
     pub(crate) reference: Arc<str>,
     pub(crate) tool: Tool,
     pub(crate) schema: InputSchema,
-    pub(crate) asks: Overrides,
+    pub(crate) limits: Result<Limits, LimitError>,
     pub(crate) grants: Arc<Grants>,
     pub(crate) runnable: Runnable,
     stamp: u64,
@@ -62,6 +62,7 @@ impl ReadyTools {
         &self,
         registry: &Registry,
         backend: &dyn Backend,
+        operator: &Operator,
         reference: &str,
         progress: &dyn Progress,
     ) -> Result<Result<(Arc<Ready>, bool), LoadFailure>, RuntimeError> {
@@ -71,7 +72,7 @@ impl ReadyTools {
         };
         let loaded = {
             let _only_one = flight.lock().unwrap_or_else(PoisonError::into_inner);
-            self.load_alone(registry, backend, reference, progress)
+            self.load_alone(registry, backend, operator, reference, progress)
         };
         self.loading.lock().unwrap_or_else(PoisonError::into_inner).remove(reference);
         loaded
@@ -81,6 +82,7 @@ impl ReadyTools {
         &self,
         registry: &Registry,
         backend: &dyn Backend,
+        operator: &Operator,
         reference: &str,
         progress: &dyn Progress,
     ) -> Result<Result<(Arc<Ready>, bool), LoadFailure>, RuntimeError> {
@@ -101,10 +103,11 @@ impl ReadyTools {
         };
         let derived = runnable.input_schema().filter(|_| tool.spec.parameters().is_empty());
         let schema = derived.and_then(|schema| InputSchema::from_json_schema(schema.clone()).ok());
+        let decided = operator.decide(&tool)?;
         let ready = Arc::new(Ready {
             schema: schema.unwrap_or_else(|| tool.spec.input_schema().clone()),
-            asks: asks(&tool),
-            grants: Arc::new(grants(&tool)),
+            limits: decided.limits,
+            grants: Arc::new(decided.grants),
             reference: reference.into(),
             runnable,
             stamp,

@@ -1,5 +1,6 @@
 //! The one way to call a tool: validate, load, invoke, record.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -17,9 +18,11 @@ use crate::backend::{Backend, LoadFailure, Prepared, SandboxBackend};
 use crate::error::RuntimeError;
 use crate::execution::{Begun, Execution, ExecutionId};
 use crate::load::{Ready, ReadyTools};
+use crate::policy::{Operator, Permit, Policy};
 use crate::recorder::Recorder;
 use crate::reference::ToolReference;
 use crate::registry::{Listed, Registry, Tool, ToolSource};
+use crate::secrets::Secrets;
 
 /// Where things are and what is allowed. The runtime looks nowhere else.
 #[derive(Clone, Debug)]
@@ -32,6 +35,10 @@ pub struct Settings {
     pub allocation: Allocation,
     /// The most that a manifest may ask for.
     pub ceiling: Limits,
+    /// What the operator grants.
+    pub policy: Policy,
+    /// The operator's own variables: what tools may ask for by name, and secrets.
+    pub environment: BTreeMap<String, String>,
     /// How much compiled code is kept on disk.
     pub cache_bytes: u64,
     /// Never fetch anything.
@@ -46,6 +53,8 @@ impl Settings {
             manifests: Vec::new(),
             allocation: Allocation::Pooled { calls: 1000 },
             ceiling: Limits::CEILING,
+            policy: Policy::default(),
+            environment: BTreeMap::new(),
             cache_bytes: DEFAULT_CACHE_BYTES,
             offline: false,
         }
@@ -76,7 +85,7 @@ struct Inner {
     backend: SandboxBackend,
     ready: ReadyTools,
     recorder: Recorder,
-    ceiling: Limits,
+    operator: Operator,
     last_id: AtomicU64,
 }
 
@@ -101,7 +110,12 @@ impl Runtime {
             backend: SandboxBackend { sandbox, cache, workshop },
             ready: ReadyTools::new(),
             recorder,
-            ceiling: settings.ceiling,
+            operator: Operator {
+                policy: settings.policy,
+                environment: settings.environment,
+                secrets: Secrets::new(&settings.home),
+                ceiling: settings.ceiling,
+            },
             last_id: AtomicU64::new(ExecutionId::first(u64::from_le_bytes(seed)).as_u64()),
         })))
     }
@@ -147,7 +161,7 @@ impl Runtime {
         let (inner, tool) = (Arc::clone(&self.0), tool.to_owned());
         let load = move || {
             let progress: &dyn Progress = progress.as_deref().unwrap_or(&Silent);
-            inner.ready.load(&inner.registry, &inner.backend, &tool, progress)
+            inner.ready.load(&inner.registry, &inner.backend, &inner.operator, &tool, progress)
         };
         // Building and compiling block; other calls go on meanwhile.
         tokio::task::spawn_blocking(load).await.map_err(|error| RuntimeError::Io(std::io::Error::other(error)))?
@@ -185,7 +199,17 @@ impl Runtime {
 
     /// The limits that a tool's calls have.
     pub fn limits(&self, tool: &Tool) -> Result<Limits, RuntimeError> {
-        Ok(Limits::resolve(&self.0.ceiling, &crate::grants::asks(tool), &Overrides::default())?)
+        Ok(self.0.operator.decide(tool)?.limits?)
+    }
+
+    /// What a tool asks for, and whether it gets it.
+    pub fn permits(&self, tool: &Tool) -> Result<Vec<Permit>, RuntimeError> {
+        Ok(self.0.operator.decide(tool)?.permits)
+    }
+
+    /// The operator's policy.
+    pub fn policy(&self) -> &Policy {
+        &self.0.operator.policy
     }
 
     /// Builds a tool and compiles it for this machine. `force` builds what is there already. Blocks.
@@ -216,7 +240,7 @@ impl Inner {
             Ok(input) => input,
             Err(invalid) => return invalid_input(&invalid),
         };
-        let limits = match Limits::resolve(&self.ceiling, &ready.asks, overrides) {
+        let limits = match ready.limits.as_ref().map_err(Clone::clone).and_then(|limits| limits.lowered(overrides)) {
             Ok(limits) => limits,
             Err(error) => return refused(&error),
         };

@@ -7,10 +7,11 @@ use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
-use crate::ending::Captured;
+use crate::ending::{Captured, Decision};
 use crate::limits::{Limiter, Limits};
 use crate::network::{Account, HttpLimits, Network, NetworkRule};
 use crate::output::{BoundedOutput, Overflow};
+use crate::secret::{Secret, SecretPlace};
 
 /// What a guest may reach. [`Grants::none`] is the default and means:
 ///
@@ -23,8 +24,34 @@ use crate::output::{BoundedOutput, Overflow};
 pub struct Grants {
     /// Environment variables, by name and value. Nothing comes from the host's own environment.
     pub environment: Vec<(String, String)>,
-    /// Servers that HTTP requests may go to.
+    /// Servers that HTTP requests may go to, as far as the operator's own rules agree.
     pub network: Vec<NetworkRule>,
+    /// What the operator says to that.
+    pub operator: OperatorRules,
+    /// What requests carry, and what must not come back.
+    pub secrets: Vec<Secret>,
+    /// What was asked for and not granted, for the record.
+    pub refused: Vec<Refusal>,
+}
+
+/// The operator's rules for HTTP requests. The default leaves it to what was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OperatorRules {
+    /// A request must be covered by one of these as well; `None` if asking is granting.
+    pub granted: Option<Vec<NetworkRule>>,
+    /// No request may be covered by one of these.
+    pub denied: Vec<NetworkRule>,
+    /// The tool as the operator's file names it, for messages.
+    pub tool: String,
+}
+
+/// Something that a tool asked for and did not get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What the record says.
+    pub decision: Decision,
+    /// What would allow it.
+    pub hint: String,
 }
 
 impl Grants {
@@ -92,6 +119,10 @@ impl Guest {
         self.wasi.as_ref().map_or_else(Default::default, |wasi| (wasi.stdout.take(), wasi.stderr.take()))
     }
 
+    pub(crate) fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
     /// What the guest's HTTP requests were.
     pub(crate) fn account(&self) -> Account {
         self.network.as_ref().map_or_else(Account::default, |network| network.account())
@@ -112,6 +143,9 @@ impl Wasi {
             .allow_ip_name_lookup(false)
             .max_random_size(random_bytes)
             .envs(&grants.environment);
+        for secret in grants.secrets.iter().filter(|secret| secret.place == SecretPlace::Exposed) {
+            ctx.env(&secret.name, &secret.value);
+        }
         if let Some(Program { name, input }) = program {
             ctx.args(&[&name, &input]).stdin(MemoryInputPipe::new(input));
         }
@@ -132,5 +166,12 @@ impl WasiHttpView for Guest {
         let Self { grants, http, network, table, .. } = self;
         let network = network.get_or_insert_with(|| Box::new(Network::new(grants, *http)));
         WasiHttpCtxView { ctx: &mut network.ctx, table, hooks: &mut network.hooks }
+    }
+}
+
+impl OperatorRules {
+    /// The lines of the policy that would grant a capability to the tool.
+    pub fn would_grant(&self, capability: &str) -> String {
+        format!("add to the policy:\ntools:\n  - {{ tool: {}, grant: {{ {capability} }} }}", self.tool)
     }
 }

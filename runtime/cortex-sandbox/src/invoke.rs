@@ -13,12 +13,13 @@ use wasmtime_wasi_http::FieldMapError;
 
 use crate::bindings::exports::cortex::tool::handler::ToolError;
 use crate::component::{Component, Contract, Entry, Function};
-use crate::ending::{Captured, Ending, Failure, Outcome, Usage};
+use crate::ending::{Captured, Decision, Ending, Failure, Outcome, Usage};
 use crate::engine::Sandbox;
-use crate::guest::{Grants, Guest};
+use crate::guest::{Grants, Guest, Refusal};
 use crate::json;
 use crate::limits::{DeadlineExceeded, Limits, MemoryExceeded};
 use crate::output::OutputExceeded;
+use crate::secret::{Secret, redacted};
 
 /// One call of a component.
 #[derive(Clone, Copy, Debug)]
@@ -191,9 +192,48 @@ fn finish(
         failure.hint = last_line(&outcome.stderr.text).map(|line| format!("the tool's last words: {line}"));
     }
     outcome.decisions = account.decisions;
-    match account.refusal {
-        Some(refusal) => refused_by_grants(outcome, refusal),
-        None => outcome,
+    if let Some(refusal) = account.refusal {
+        outcome = refused_by_grants(outcome, refusal);
+    }
+    let grants = guest.grants();
+    if !grants.refused.is_empty() {
+        not_granted(&mut outcome, &grants.refused);
+    }
+    if !grants.secrets.is_empty() {
+        redact(&mut outcome, &grants.secrets);
+    }
+    outcome
+}
+
+/// What was asked for and not granted is part of the record; a tool that failed may have failed for it.
+fn not_granted(outcome: &mut Outcome, refused: &[Refusal]) {
+    outcome.decisions.extend(refused.iter().map(|refusal| refusal.decision.clone()));
+    let failed = matches!(outcome.ending, Ending::ToolError | Ending::Trap | Ending::InvalidOutput);
+    if let (true, Some(failure), Some(first)) = (failed, &mut outcome.error, refused.first()) {
+        let Decision { capability, target, .. } = &first.decision;
+        failure.hint.get_or_insert_with(|| format!("the tool was not granted {capability} `{target}`: {}", first.hint));
+    }
+}
+
+/// Takes secrets out of everything that is shown or kept.
+fn redact(outcome: &mut Outcome, secrets: &[Secret]) {
+    let text = |text: &mut String| {
+        if let Some(shown) = redacted(text, secrets) {
+            *text = shown;
+        }
+    };
+    text(&mut outcome.stdout.text);
+    text(&mut outcome.stderr.text);
+    if let Some(failure) = &mut outcome.error {
+        text(&mut failure.message);
+        failure.hint.as_mut().map(text);
+        if let Some(shown) = failure.details.as_ref().and_then(|details| redacted(&details.to_string(), secrets)) {
+            failure.details = serde_json::from_str(&shown).ok();
+        }
+    }
+    if let Some(shown) = outcome.result.as_ref().and_then(|result| redacted(result.get(), secrets)) {
+        // A secret that stood there as a number leaves no JSON behind.
+        outcome.result = raw(shown.clone()).or_else(|_| raw(Value::String(shown).to_string())).ok();
     }
 }
 

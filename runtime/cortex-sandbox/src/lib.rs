@@ -22,13 +22,15 @@ mod limits;
 mod network;
 mod output;
 mod schema;
+mod secret;
 
 pub use cache::{CacheEntry, CacheError, CacheUsage, CompiledCache, DEFAULT_CACHE_BYTES, digest};
 pub use component::{Component, Contract, Function};
 pub use ending::{Captured, Decision, Ending, Failure, Outcome, Usage};
 pub use engine::{Allocation, ENGINE_VERSION, Sandbox, SandboxError};
-pub use guest::Grants;
+pub use guest::{Grants, OperatorRules, Refusal};
 pub use invoke::Call;
 pub use json::ConversionError;
 pub use limits::{LimitError, LimitSource, Limits, Overrides};
 pub use network::{HostRule, HttpLimits, HttpOverrides, NetworkRule, RuleScheme};
+pub use secret::{Secret, SecretPlace};

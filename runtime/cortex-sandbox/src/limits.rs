@@ -3,6 +3,7 @@
 //! Fuel bounds work, the deadline bounds time (host-blocked time included), and the limiter bounds memory over the whole
 //! store. None of the three covers for another. The rest bounds host memory that a guest can drive.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
@@ -78,15 +79,22 @@ impl Limits {
         http: HttpLimits::CEILING,
     };
 
-    /// The limits of one call: the defaults, changed by what the manifest asks for (up to `ceiling`), then lowered by
-    /// what the caller says. A caller cannot raise a limit: the manifest is where a tool says what it needs.
-    pub fn resolve(ceiling: &Self, manifest: &Overrides, call: &Overrides) -> Result<Self, LimitError> {
+    /// The limits of a tool: the defaults, changed by what its manifest asks for, up to `ceiling`.
+    pub fn of_tool(ceiling: &Self, defaults: &Self, manifest: &Overrides) -> Result<Self, LimitError> {
         // An operator's ceiling holds for tools that ask for nothing as well.
-        let mut limits = Self::DEFAULT.at_most(ceiling);
+        let mut limits = defaults.clone().at_most(ceiling);
         manifest.apply(&mut limits, ceiling, LimitSource::Manifest)?;
-        let of_the_tool = limits.clone();
-        call.apply(&mut limits, &of_the_tool, LimitSource::Call)?;
         Ok(limits)
+    }
+
+    /// The limits of one call of a tool. A caller cannot raise a limit: the manifest is where a tool says what it needs.
+    pub fn lowered(&self, call: &Overrides) -> Result<Cow<'_, Self>, LimitError> {
+        if *call == Overrides::default() {
+            return Ok(Cow::Borrowed(self));
+        }
+        let mut limits = self.clone();
+        call.apply(&mut limits, self, LimitSource::Call)?;
+        Ok(Cow::Owned(limits))
     }
 
     fn at_most(self, ceiling: &Self) -> Self {
@@ -164,6 +172,21 @@ impl Overrides {
             _ => return None,
         };
         set.then_some(name)
+    }
+
+    /// Sets these limits, whatever they were: the operator's own word.
+    pub fn set(&self, limits: &mut Limits) {
+        let Self { fuel, timeout, memory_bytes, output_bytes, http } = self;
+        limits.fuel = fuel.unwrap_or(limits.fuel);
+        limits.timeout = timeout.unwrap_or(limits.timeout);
+        limits.memory_bytes = memory_bytes.unwrap_or(limits.memory_bytes);
+        limits.output_bytes = output_bytes.unwrap_or(limits.output_bytes);
+        let limits = &mut limits.http;
+        limits.requests = http.requests.unwrap_or(limits.requests);
+        limits.concurrent = http.concurrent.unwrap_or(limits.concurrent);
+        limits.request_bytes = http.request_bytes.unwrap_or(limits.request_bytes);
+        limits.response_bytes = http.response_bytes.unwrap_or(limits.response_bytes);
+        limits.timeout = http.timeout.unwrap_or(limits.timeout);
     }
 
     fn apply(&self, limits: &mut Limits, most: &Limits, source: LimitSource) -> Result<(), LimitError> {
@@ -340,18 +363,19 @@ mod tests {
     fn a_call_lowers_a_limit_and_cannot_raise_it() {
         let manifest = Overrides { fuel: Some(1000), ..Overrides::default() };
         let lower = Overrides { fuel: Some(999), ..Overrides::default() };
-        assert_eq!(Limits::resolve(&Limits::CEILING, &manifest, &lower).unwrap().fuel, 999);
+        let tool = Limits::of_tool(&Limits::CEILING, &Limits::DEFAULT, &manifest).unwrap();
+        assert_eq!(tool.lowered(&lower).unwrap().fuel, 999);
         let higher = Overrides { fuel: Some(1001), ..Overrides::default() };
-        let error = Limits::resolve(&Limits::CEILING, &manifest, &higher).unwrap_err();
+        let error = tool.lowered(&higher).unwrap_err();
         assert_eq!(error.to_string(), "the call asks for a fuel of 1001, above the tool's own limit of 1000");
     }
 
     #[test]
     fn a_manifest_raises_a_default_up_to_the_ceiling() {
         let ask = |timeout| Overrides { timeout: Some(Duration::from_secs(timeout)), ..Overrides::default() };
-        let none = Overrides::default();
-        assert_eq!(Limits::resolve(&Limits::CEILING, &ask(3600), &none).unwrap().timeout.as_secs(), 3600);
-        assert!(Limits::resolve(&Limits::CEILING, &ask(3601), &none).is_err());
+        let of_tool = |asked: &Overrides| Limits::of_tool(&Limits::CEILING, &Limits::DEFAULT, asked);
+        assert_eq!(of_tool(&ask(3600)).unwrap().timeout.as_secs(), 3600);
+        assert!(of_tool(&ask(3601)).is_err());
     }
 
     #[test]

@@ -87,7 +87,7 @@ pub(crate) enum RawAccess {
     ReadWrite,
 }
 
-/// A secret that requests of the tool carry. One of `header`, `query` and `expose` says how.
+/// A secret that requests of the tool carry. One of `header`, `bearer`, `query` and `expose` says how.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Secret")]
@@ -111,7 +111,13 @@ pub(crate) struct RawSecret {
     /// query: api_key
     /// ```
     pub(crate) query: Option<Located<String>>,
-    /// The only servers that get the value: names, or `*.example.com`. Needed with `header` and `query`.
+    /// Whether the value goes behind `Authorization: Bearer`.
+    ///
+    /// ```yaml
+    /// bearer: true
+    /// ```
+    pub(crate) bearer: Option<bool>,
+    /// The only servers that get the value: names, or `*.example.com`. Needed with all but `expose`.
     ///
     /// ```yaml
     /// hosts: ["api.example.com"]

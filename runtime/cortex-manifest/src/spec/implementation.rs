@@ -238,7 +238,7 @@ fn infer_runtime(
 }
 
 impl Resources {
-    fn from_raw(raw: &RawResources, problems: &mut Problems) -> Resources {
+    pub(crate) fn from_raw(raw: &RawResources, problems: &mut Problems) -> Resources {
         Resources {
             memory_bytes: quantity_of("memory", raw.memory.as_ref().map(|l| (&l.value.0, l.at)), problems),
             cpu_millis: quantity_of("cpu", raw.cpu.as_ref().map(|l| (&l.value.0, l.at)), problems),

@@ -61,6 +61,8 @@ pub struct SecretRequest {
 pub enum SecretUse {
     /// The host puts the value into a header of requests to these hosts.
     Header { header: HeaderName, hosts: Vec<HostPattern> },
+    /// The host puts `Authorization: Bearer` and the value into requests to these hosts.
+    Bearer { hosts: Vec<HostPattern> },
     /// The host puts the value into the query of requests to these hosts.
     Query { parameter: QueryName, hosts: Vec<HostPattern> },
     /// The tool gets the value as a variable.
@@ -92,7 +94,7 @@ impl Permissions {
     }
 }
 
-fn network_rule(raw: Located<RawNetworkRule>, problems: &mut Problems) -> Option<NetworkRule> {
+pub(crate) fn network_rule(raw: Located<RawNetworkRule>, problems: &mut Problems) -> Option<NetworkRule> {
     let Located { value: raw, at } = raw;
     let parse = |url: &str| url.parse().map_err(|error| Rule::Network { field: "network", error });
     let RawNetworkMethods { url, methods } = match raw {
@@ -155,24 +157,34 @@ impl SecretRequest {
             problems.add(at, Rule::MissingField { field: "name", inside: "an entry of `permissions.secrets`" });
         }
         let name = raw.name.and_then(|text| problems.check(text.at, VariableName::new(text.value).map_err(Rule::Name)));
-        let exposed = raw.expose.unwrap_or(false);
         let hosts_written = raw.hosts.as_ref().is_some_and(|hosts| !hosts.is_empty());
         let hosts = parse_hosts(raw.hosts.unwrap_or_default(), problems);
-        let usage = match (raw.header, raw.query, exposed) {
-            (Some(_), Some(query), _) => Err((query.at, Rule::SecretTwice { first: "header", second: "query" })),
-            (Some(header), None, true) => Err((header.at, Rule::SecretTwice { first: "header", second: "expose" })),
-            (None, Some(query), true) => Err((query.at, Rule::SecretTwice { first: "query", second: "expose" })),
-            (None, None, false) => Err((at, Rule::SecretUnused)),
-            (None, None, true) if hosts_written => Err((at, Rule::SecretHostsUnused { key: "hosts" })),
-            (None, None, true) => Ok(SecretUse::Exposed),
-            (Some(_), None, false) if !hosts_written => Err((at, Rule::SecretWithoutHosts { field: "header" })),
-            (None, Some(_), false) if !hosts_written => Err((at, Rule::SecretWithoutHosts { field: "query" })),
-            (Some(header), None, false) => HeaderName::new(header.value)
-                .map(|header| SecretUse::Header { header, hosts })
-                .map_err(|error| (header.at, Rule::Name(error))),
-            (None, Some(query), false) => QueryName::new(query.value)
-                .map(|parameter| SecretUse::Query { parameter, hosts })
-                .map_err(|error| (query.at, Rule::Name(error))),
+        let ways = [
+            ("header", raw.header.as_ref().map(|header| header.at)),
+            ("query", raw.query.as_ref().map(|query| query.at)),
+            ("bearer", raw.bearer.unwrap_or(false).then_some(at)),
+            ("expose", raw.expose.unwrap_or(false).then_some(at)),
+        ];
+        let mut written = ways.iter().filter_map(|(way, at)| Some((*way, (*at)?)));
+        let usage = match (written.next(), written.next()) {
+            (None, _) => Err((at, Rule::SecretUnused)),
+            (Some((first, first_at)), Some((second, second_at))) => {
+                // The place that is known best: `bearer` and `expose` are only a word.
+                let at = if second_at == at { first_at } else { second_at };
+                Err((at, Rule::SecretTwice { first, second }))
+            }
+            (Some(("expose", _)), None) if hosts_written => Err((at, Rule::SecretHostsUnused { key: "hosts" })),
+            (Some(("expose", _)), None) => Ok(SecretUse::Exposed),
+            (Some((field, _)), None) if !hosts_written => Err((at, Rule::SecretWithoutHosts { field })),
+            (Some(_), None) => match (raw.header, raw.query) {
+                (Some(header), _) => HeaderName::new(header.value)
+                    .map(|header| SecretUse::Header { header, hosts })
+                    .map_err(|error| (header.at, Rule::Name(error))),
+                (None, Some(query)) => QueryName::new(query.value)
+                    .map(|parameter| SecretUse::Query { parameter, hosts })
+                    .map_err(|error| (query.at, Rule::Name(error))),
+                (None, None) => Ok(SecretUse::Bearer { hosts }),
+            },
         };
         match usage {
             Ok(usage) => Some(SecretRequest { name: name?, usage }),

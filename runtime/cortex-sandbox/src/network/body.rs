@@ -13,6 +13,7 @@ use wasmtime_wasi_http::{Error, WasiBody};
 use crate::network::client::failed;
 use crate::network::ledger::{Ledger, Ticket};
 use crate::network::limits::HttpLimits;
+use crate::secret::Mask;
 
 /// What a guest sends.
 pub(crate) struct RequestBody {
@@ -54,6 +55,8 @@ pub(crate) struct ResponseBody {
     pub(crate) left: u64,
     pub(crate) limits: HttpLimits,
     pub(crate) ledger: Arc<Ledger>,
+    /// Hides the secrets that the request carried.
+    pub(crate) mask: Option<Mask>,
     /// How long to wait for the next piece.
     pub(crate) patience: Duration,
     pub(crate) waiting: Option<Pin<Box<Sleep>>>,
@@ -61,11 +64,9 @@ pub(crate) struct ResponseBody {
     pub(crate) _ticket: Ticket,
 }
 
-impl Body for ResponseBody {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+impl ResponseBody {
+    /// The next piece as the server sent it.
+    fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
             let patience = self.patience;
             let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(patience)));
@@ -87,9 +88,35 @@ impl Body for ResponseBody {
         self.left = left;
         Poll::Ready(Some(Ok(frame)))
     }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        loop {
+            let frame = ready!(self.poll_sent(cx));
+            let Some(mask) = &mut self.mask else { return Poll::Ready(frame) };
+            let shown = match &frame {
+                None => mask.finish(),
+                Some(Ok(frame)) => match frame.data_ref() {
+                    Some(bytes) => mask.feed(bytes),
+                    None => continue,
+                },
+                Some(Err(_)) => return Poll::Ready(frame),
+            };
+            match (shown.is_empty(), frame.is_none()) {
+                (false, _) => return Poll::Ready(Some(Ok(Frame::data(shown.into())))),
+                (true, true) => return Poll::Ready(None),
+                // All of it may be the beginning of a secret.
+                (true, false) => {}
+            }
+        }
+    }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.mask.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

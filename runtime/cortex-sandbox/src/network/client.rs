@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use http::header::HOST;
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, Uri};
+use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use hyper::client::conn::http1;
 use tokio::time::timeout;
 use wasmtime_wasi_http::io::TokioIo;
@@ -24,6 +24,7 @@ use crate::network::connect::{connect, resolve};
 use crate::network::ledger::{Full, Ledger};
 use crate::network::limits::HttpLimits;
 use crate::network::rule::{Host, NetworkRule, Reach, Target};
+use crate::secret::{Mask, Secret, SecretPlace, percent_encoded};
 
 /// What is behind the requests of one call.
 #[derive(Clone, Debug)]
@@ -49,6 +50,7 @@ impl Client {
         let (mut parts, body) = request.into_parts();
         let target = self.target(&parts)?;
         let (rule, reach) = self.permitted(&target)?;
+        self.add_secrets(&mut parts, &target, reach)?;
         self.check_headers(&parts)?;
         let options = options.unwrap_or_default();
         let patience =
@@ -94,11 +96,13 @@ impl Client {
         let response = response.map_err(|_| Error::ConnectionReadTimeout)?;
         let response = response.map_err(|error| failed(error, &self.limits, &self.ledger))?;
         let patience = patience(options.between_bytes_timeout);
-        let Self { limits, ledger, .. } = self;
-        let response = response.map(|body| {
+        let Self { limits, ledger, grants } = self;
+        let mask = Mask::new(&grants.secrets);
+        let mut response = response.map(|body| {
             let left = limits.response_bytes;
-            WasiBody::new(ResponseBody { body, left, limits, ledger, patience, waiting: None, _ticket: ticket })
+            WasiBody::new(ResponseBody { body, left, limits, ledger, patience, waiting: None, mask, _ticket: ticket })
         });
+        mask_headers(response.headers_mut(), &grants.secrets);
         let rest = async move { if closed { Ok(()) } else { connection.await.map_err(Error::from) } };
         Ok((response, Box::new(rest)))
     }
@@ -113,6 +117,27 @@ impl Client {
 
     /// The rule that covers a request, and which addresses the server may have by all rules together.
     fn permitted(&self, target: &Target) -> Result<(&NetworkRule, Reach), Error> {
+        let (rule, asked) = self.asked(target)?;
+        let operator = &self.grants.operator;
+        if let Some(rule) = operator.denied.iter().find(|rule| rule.covers_anyhow(target)) {
+            let reason = format!("the operator denies `{}`", rule.text);
+            let hint = format!("the policy's `deny` of `{}` names it", operator.tool);
+            self.ledger.denied(target.to_string(), reason, Some(hint));
+            return Err(Error::HttpRequestDenied);
+        }
+        let Some(granted) = &operator.granted else { return Ok((rule, asked)) };
+        let Some(granted) = granted.iter().filter_map(|rule| rule.covers(target)).max() else {
+            let reason = "the operator has not granted it".to_owned();
+            let url = format!("{}://{}", target.scheme(), target.server());
+            let hint = operator.would_grant(&format!("network: [\"{url}\"]"));
+            self.ledger.denied(target.to_string(), reason, Some(hint));
+            return Err(Error::HttpRequestDenied);
+        };
+        Ok((rule, asked.min(granted)))
+    }
+
+    /// The rule of the manifest that covers a request.
+    fn asked(&self, target: &Target) -> Result<(&NetworkRule, Reach), Error> {
         let covering = self.grants.network.iter().filter_map(|rule| Some((rule, rule.covers(target)?)));
         covering.max_by_key(|(_, reach)| *reach).ok_or_else(|| {
             let reason = if self.grants.network.is_empty() {
@@ -123,6 +148,26 @@ impl Client {
             self.ledger.denied(target.to_string(), reason.to_owned(), Some(self.would_allow(target, None)));
             Error::HttpRequestDenied
         })
+    }
+
+    /// Puts the secrets into a request that goes to one of their servers. Without TLS only to a server that was named as
+    /// private: anybody on the way could read it.
+    fn add_secrets(&self, parts: &mut Parts, target: &Target, reach: Reach) -> Result<(), Error> {
+        if self.grants.secrets.is_empty() || !(target.https || reach > Reach::Public) {
+            return Ok(());
+        }
+        // What is packed could not be masked.
+        parts.headers.insert(http::header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        for secret in self.grants.secrets.iter().filter(|secret| secret.hosts.iter().any(|host| host.is(&target.host)))
+        {
+            if let Some((name, value)) = secret.header() {
+                parts.headers.insert(name, value);
+            }
+            if let SecretPlace::Query(name) = &secret.place {
+                parts.uri = with_parameter(&parts.uri, name, &secret.value)?;
+            }
+        }
+        Ok(())
     }
 
     fn check_headers(&self, parts: &Parts) -> Result<(), Error> {
@@ -172,7 +217,38 @@ impl Client {
         } else {
             format!("\"{url}\"")
         };
-        format!("add to the manifest:\npermissions:\n  network: [{rule}]")
+        let manifest = format!("add to the manifest:\npermissions:\n  network: [{rule}]");
+        let operator = &self.grants.operator;
+        match &operator.granted {
+            Some(granted) if !granted.iter().any(|rule| rule.covers(target).is_some()) => {
+                format!("{manifest}\nand {}", operator.would_grant(&format!("network: [{rule}]")))
+            }
+            _ => manifest,
+        }
+    }
+}
+
+/// The address with a parameter of its query set.
+fn with_parameter(uri: &Uri, name: &str, value: &str) -> Result<Uri, Error> {
+    let kept = uri.query().unwrap_or_default().split('&').filter(|pair| pair.split('=').next() != Some(name));
+    let mut query: Vec<String> = kept.filter(|pair| !pair.is_empty()).map(ToOwned::to_owned).collect();
+    query.push(format!("{name}={}", percent_encoded(value)));
+    let mut parts = uri.clone().into_parts();
+    let path = format!("{}?{}", uri.path(), query.join("&"));
+    parts.path_and_query = Some(path.parse().map_err(|_| Error::HttpRequestUriInvalid)?);
+    Uri::from_parts(parts).map_err(|_| Error::HttpRequestUriInvalid)
+}
+
+/// A server may answer with what it was sent.
+fn mask_headers(headers: &mut HeaderMap, secrets: &[Secret]) {
+    let Some(mut mask) = Mask::new(secrets) else { return };
+    for value in headers.values_mut() {
+        let mut masked = mask.feed(value.as_bytes());
+        masked.extend(mask.finish());
+        if masked != value.as_bytes() {
+            // Stars are allowed in every header.
+            *value = HeaderValue::from_bytes(&masked).unwrap_or_else(|_| HeaderValue::from_static("*"));
+        }
     }
 }
 

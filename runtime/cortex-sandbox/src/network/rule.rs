@@ -82,6 +82,19 @@ impl NetworkRule {
         if method && path { self.covers_server(target) } else { None }
     }
 
+    /// Whether it covers the target by any reading: what is denied stays denied however the server is spoken to.
+    pub(crate) fn covers_anyhow(&self, target: &Target) -> bool {
+        let methods = self.methods.is_empty() || self.methods.contains(&target.method);
+        let path = self.path.is_empty() || target.path.starts_with(&self.path) || !is_plain(&target.path);
+        let scheme = match self.scheme {
+            RuleScheme::Https => target.https,
+            RuleScheme::Http => !target.https,
+            RuleScheme::Private => true,
+        };
+        let port = self.port.unwrap_or(target.default_port()) == target.port;
+        methods && path && scheme && port && self.host.is(&target.host)
+    }
+
     pub(crate) fn covers_server(&self, target: &Target) -> Option<Reach> {
         let https = match self.scheme {
             RuleScheme::Https => target.https,
@@ -104,6 +117,22 @@ impl NetworkRule {
                 in_range(*address, *first, *bits).then_some(Reach::Private)
             }
             _ => None,
+        }
+    }
+}
+
+impl HostRule {
+    /// Whether it names the host, whatever addresses that has.
+    pub(crate) fn is(&self, host: &Host) -> bool {
+        match (self, host) {
+            (Self::Any, _) => true,
+            (Self::Name(rule), Host::Name(name)) => rule == name,
+            (Self::Below(rule), Host::Name(name)) => {
+                name.strip_suffix(rule.as_str()).is_some_and(|labels| labels.len() > 1 && labels.ends_with('.'))
+            }
+            (Self::Address(rule), Host::Address(address)) => canonical(*rule) == *address,
+            (Self::Range { address: first, bits }, Host::Address(address)) => in_range(*address, *first, *bits),
+            _ => false,
         }
     }
 }

@@ -1,0 +1,231 @@
+//! What an operator allows: the meaning of `cortex.yml`.
+//!
+//! Only the meaning of the file is here. What it comes to for a tool is for the runtime to say, which knows the tool.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::error::{ManifestError, Problems};
+use crate::located::{Located, Position};
+use crate::name::VariableName;
+use crate::network::NetworkRule;
+use crate::path::HostPath;
+use crate::quantity::shorten;
+use crate::raw::{RawAccess, RawCapabilities, RawFolder, RawPolicy, RawToolPolicy};
+use crate::rule::Rule;
+use crate::spec::{Access, Resources, network_rule};
+use crate::yaml;
+
+/// What an operator allows. The default is what holds without a file: asking is granting.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct PolicySpec {
+    /// Whether asking is granting, where it was said.
+    pub trust: Option<bool>,
+    /// The most that any tool may ask for.
+    pub ceilings: Resources,
+    /// What tools get that ask for nothing.
+    pub defaults: Resources,
+    /// In the order written.
+    pub tools: Vec<ToolPolicy>,
+}
+
+/// What an operator allows some tools.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ToolPolicy {
+    /// The line of the file, for people.
+    pub line: u32,
+    /// Which tools.
+    pub tool: ToolPattern,
+    pub trust: Option<bool>,
+    pub grant: Capabilities,
+    pub deny: Capabilities,
+    pub ceilings: Resources,
+    pub defaults: Resources,
+    pub environment: BTreeMap<VariableName, String>,
+}
+
+/// Capabilities to grant or to deny. The default is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Capabilities {
+    pub network: Vec<NetworkRule>,
+    pub filesystem: Vec<Folder>,
+    pub environment: Vec<VariableName>,
+    pub secrets: Vec<VariableName>,
+    pub state: bool,
+}
+
+/// A folder of the host, and what is below it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Folder {
+    /// As written: relative to the policy unless absolute.
+    pub host: HostPath,
+    /// `None` where nothing was said.
+    pub access: Option<Access>,
+}
+
+/// A tool's name, or several: `*` stands for any letters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct ToolPattern(String);
+
+impl ToolPattern {
+    /// Whether it names one tool and no pattern.
+    pub fn is_exact(&self) -> bool {
+        !self.0.contains('*')
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn matches(&self, name: &str) -> bool {
+        let mut parts = self.0.split('*');
+        let first = parts.next().unwrap_or_default();
+        let Some(mut rest) = name.strip_prefix(first) else { return false };
+        let mut parts: Vec<&str> = parts.collect();
+        let Some(last) = parts.pop() else { return rest.is_empty() };
+        // What comes first is found first: that leaves the most for the parts that follow.
+        for part in parts {
+            let Some(at) = rest.find(part) else { return false };
+            rest = &rest[at + part.len()..];
+        }
+        rest.ends_with(last)
+    }
+
+    fn parse(text: &Located<String>, problems: &mut Problems) -> Option<ToolPattern> {
+        let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-' | '*');
+        let fits = !text.value.is_empty() && text.value.len() <= 64 && text.value.chars().all(letter);
+        if !fits {
+            problems.add(text.at, Rule::ToolPattern { pattern: shorten(&text.value) });
+        }
+        fits.then(|| ToolPattern(text.value.clone()))
+    }
+}
+
+impl PolicySpec {
+    /// Reads a policy. `path` only appears in messages: nothing is opened.
+    pub fn parse(path: &Path, yaml: &str) -> Result<PolicySpec, ManifestError> {
+        let raw = yaml::read_policy(yaml).map_err(|(at, rule)| ManifestError::one(path, yaml, at, rule))?;
+        let mut problems = Problems::default();
+        let spec = PolicySpec::from_raw(raw, &mut problems);
+        problems.into_error(path, yaml).map_or(Ok(spec), Err)
+    }
+
+    fn from_raw(raw: Located<RawPolicy>, problems: &mut Problems) -> PolicySpec {
+        let Located { value: raw, at } = raw;
+        check_header(&raw, at, problems);
+        let tools = raw.tools.unwrap_or_default();
+        PolicySpec {
+            trust: raw.trust,
+            ceilings: raw.ceilings.map(|raw| Resources::from_raw(&raw, problems)).unwrap_or_default(),
+            defaults: raw.defaults.map(|raw| Resources::from_raw(&raw, problems)).unwrap_or_default(),
+            tools: tools.into_iter().filter_map(|raw| ToolPolicy::from_raw(raw, problems)).collect(),
+        }
+    }
+}
+
+fn check_header(raw: &RawPolicy, at: Position, problems: &mut Problems) {
+    for (field, present) in [("kind", raw.kind.is_some()), ("version", raw.version.is_some())] {
+        if !present {
+            problems.add(at, Rule::MissingField { field, inside: "the policy" });
+        }
+    }
+    if let Some(kind) = raw.kind.as_ref().filter(|kind| kind.value != "Policy") {
+        problems.add(kind.at, Rule::PolicyKind { kind: shorten(&kind.value) });
+    }
+    if let Some(version) = raw.version.as_ref().filter(|version| version.value.0 != "1.0") {
+        problems.add(version.at, Rule::Version { version: shorten(&version.value.0) });
+    }
+}
+
+impl ToolPolicy {
+    fn from_raw(raw: Located<RawToolPolicy>, problems: &mut Problems) -> Option<ToolPolicy> {
+        let Located { value: raw, at } = raw;
+        if raw.tool.is_none() {
+            problems.add(at, Rule::MissingField { field: "tool", inside: "an entry of `tools`" });
+        }
+        let tool = raw.tool.as_ref().and_then(|tool| ToolPattern::parse(tool, problems));
+        let mut environment = BTreeMap::new();
+        for (name, value) in raw.environment.unwrap_or_default() {
+            if let Some(name) = problems.check(value.at, VariableName::new(name).map_err(Rule::Name)) {
+                environment.insert(name, value.value.0);
+            }
+        }
+        Some(ToolPolicy {
+            line: at.line,
+            trust: raw.trust,
+            grant: raw.grant.map(|raw| Capabilities::from_raw(raw, problems)).unwrap_or_default(),
+            deny: raw.deny.map(|raw| Capabilities::from_raw(raw, problems)).unwrap_or_default(),
+            ceilings: raw.ceilings.map(|raw| Resources::from_raw(&raw, problems)).unwrap_or_default(),
+            defaults: raw.defaults.map(|raw| Resources::from_raw(&raw, problems)).unwrap_or_default(),
+            environment,
+            tool: tool?,
+        })
+    }
+}
+
+impl Capabilities {
+    fn from_raw(raw: RawCapabilities, problems: &mut Problems) -> Capabilities {
+        let mut all = Capabilities { state: raw.state.unwrap_or(false), ..Capabilities::default() };
+        for rule in raw.network.unwrap_or_default() {
+            all.network.extend(network_rule(rule, problems));
+        }
+        for folder in raw.filesystem.unwrap_or_default() {
+            all.filesystem.extend(Folder::from_raw(folder, problems));
+        }
+        let mut names = |names: Option<Vec<Located<String>>>| -> Vec<VariableName> {
+            let names = names.unwrap_or_default().into_iter();
+            names
+                .filter_map(|name| problems.check(name.at, VariableName::new(name.value).map_err(Rule::Name)))
+                .collect()
+        };
+        all.environment = names(raw.environment);
+        all.secrets = names(raw.secrets);
+        all
+    }
+}
+
+impl Folder {
+    fn from_raw(raw: Located<RawFolder>, problems: &mut Problems) -> Option<Folder> {
+        let Located { value: raw, at } = raw;
+        let Some(host) = raw.host else {
+            problems.add(at, Rule::MissingField { field: "host", inside: "an entry of `filesystem`" });
+            return None;
+        };
+        let path = HostPath::new(&host.value).map_err(|error| Rule::Path { field: "host", error });
+        let access = raw.access.map(|access| match access {
+            RawAccess::Read => Access::Read,
+            RawAccess::Write => Access::Write,
+            RawAccess::ReadWrite => Access::ReadWrite,
+        });
+        Some(Folder { host: problems.check(host.at, path)?, access })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ToolPattern;
+
+    #[test]
+    fn a_star_stands_for_any_letters() {
+        for (pattern, yes, no) in [
+            ("web_search", "web_search", "web_searches"),
+            ("web_*", "web_search", "sys_info"),
+            ("*", "anything", ""),
+            ("*_info", "sys_info", "sys_info_2"),
+            ("a*b*c", "a-b-b-c", "a-c-b"),
+            ("a*a", "aa", "a"),
+            ("*ab", "xabab", "aba"),
+        ] {
+            let pattern = ToolPattern(pattern.to_owned());
+            assert!(pattern.matches(yes), "{pattern:?} {yes}");
+            assert!(no.is_empty() || !pattern.matches(no), "{pattern:?} {no}");
+        }
+    }
+}

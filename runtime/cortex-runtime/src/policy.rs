@@ -1,0 +1,369 @@
+//! What a tool gets: its manifest asks, the operator's policy grants.
+//!
+//! Precedence, from the strongest: a denial; a grant; trust, by which asking is granting. Denials and grants of all entries
+//! that name the tool count together, so one more grant never takes anything away. Where entries set one value (trust,
+//! ceilings, defaults, variables), the tool's own name beats a pattern, a later entry an earlier one, and any entry what
+//! is set for all tools.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use cortex_manifest::{
+    Access, Capabilities, FolderRequest, HostPattern, NetworkRule, PolicySpec, Resources, Scheme, SecretUse, ToolPolicy,
+};
+use cortex_sandbox::{
+    Decision, Grants, HostRule, LimitError, Limits, NetworkRule as Rule, OperatorRules, Refusal, RuleScheme, Secret,
+    SecretPlace,
+};
+use fs_err as fs;
+use serde::Serialize;
+
+use crate::error::RuntimeError;
+use crate::limits::{asked, overrides};
+use crate::registry::{Tool, ToolSource};
+use crate::secrets::Secrets;
+use crate::variables::from_files;
+
+/// The operator's policy. The default is none: asking is granting, within the built-in ceilings.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    spec: PolicySpec,
+    path: Option<PathBuf>,
+}
+
+/// Something that a tool asks for, and whether it gets it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Permit {
+    /// Which capability, as in `permissions`.
+    pub capability: &'static str,
+    /// What of it.
+    pub target: String,
+    /// Whether the tool gets it.
+    pub granted: bool,
+    /// Who said so.
+    pub because: String,
+    /// What would allow it, if it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow: Option<String>,
+    /// Whether the tool itself holds a secret's value.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub exposed: bool,
+}
+
+/// The operator: what is allowed, and what there is to give.
+pub(crate) struct Operator {
+    pub(crate) policy: Policy,
+    pub(crate) environment: BTreeMap<String, String>,
+    pub(crate) secrets: Secrets,
+    pub(crate) ceiling: Limits,
+}
+
+struct Supplies<'a> {
+    environment: &'a BTreeMap<String, String>,
+    secrets: &'a BTreeMap<String, String>,
+}
+
+impl Operator {
+    /// What a tool gets.
+    pub(crate) fn decide(&self, tool: &Tool) -> Result<Decided, RuntimeError> {
+        let spec = &tool.spec;
+        let wanted = !spec.permissions.secrets.is_empty() || !spec.environment.secrets.is_empty();
+        let secrets = if wanted { self.secrets.values(&self.environment)? } else { BTreeMap::new() };
+        let supplies = Supplies { environment: &self.environment, secrets: &secrets };
+        self.policy.decide(tool, &supplies, &self.ceiling)
+    }
+}
+
+/// What a tool's calls get.
+pub(crate) struct Decided {
+    pub(crate) grants: Grants,
+    pub(crate) limits: Result<Limits, LimitError>,
+    pub(crate) permits: Vec<Permit>,
+}
+
+impl Policy {
+    /// Reads a policy.
+    pub fn open(path: &Path) -> Result<Self, RuntimeError> {
+        let spec = PolicySpec::parse(path, &fs::read_to_string(path)?).map_err(Box::new)?;
+        Ok(Self { spec, path: Some(path.to_owned()) })
+    }
+
+    /// What it says.
+    pub fn spec(&self) -> &PolicySpec {
+        &self.spec
+    }
+
+    /// The file, for messages.
+    fn file(&self) -> String {
+        self.path.as_deref().map_or_else(|| "cortex.yml".into(), |path| path.display().to_string())
+    }
+
+    fn decide(&self, tool: &Tool, supplies: &Supplies<'_>, ceiling: &Limits) -> Result<Decided, RuntimeError> {
+        let name = tool.spec.name.as_str();
+        let all = self.spec.tools.iter().filter(|entry| entry.tool.matches(name));
+        // Stable: patterns in their order, then the entries of the tool's own name in theirs.
+        let mut entries: Vec<&ToolPolicy> = all.collect();
+        entries.sort_by_key(|entry| entry.tool.is_exact());
+        let trusted = entries.iter().rev().find_map(|entry| entry.trust).or(self.spec.trust).unwrap_or(true);
+        let judge = Judge { policy: self, entries, trusted, tool, permits: Vec::new() };
+        judge.decide(supplies, ceiling)
+    }
+}
+
+struct Judge<'a> {
+    policy: &'a Policy,
+    entries: Vec<&'a ToolPolicy>,
+    trusted: bool,
+    tool: &'a Tool,
+    permits: Vec<Permit>,
+}
+
+impl Judge<'_> {
+    fn decide(mut self, supplies: &Supplies<'_>, ceiling: &Limits) -> Result<Decided, RuntimeError> {
+        let mut grants = Grants::none();
+        self.network(&mut grants);
+        self.environment(&mut grants, supplies)?;
+        self.secrets(&mut grants, supplies);
+        self.folders();
+        let limits = self.limits(ceiling);
+        grants.refused = self.permits.iter().filter(|permit| !permit.granted).map(Refusal::from).collect();
+        Ok(Decided { grants, limits, permits: self.permits })
+    }
+
+    fn network(&mut self, grants: &mut Grants) {
+        let asked = &self.tool.spec.permissions.network;
+        for rule in asked {
+            let any = |of: &Capabilities| of.network.iter().any(|mine| mine.contains(rule));
+            self.judge("network", rule.to_string(), any, any, &format!("network: [{}]", quoted(rule)));
+        }
+        grants.network = asked.iter().map(network_rule).collect();
+        let rules = |pick: fn(&ToolPolicy) -> &Capabilities| {
+            self.entries.iter().flat_map(|entry| &pick(entry).network).map(network_rule).collect()
+        };
+        grants.operator = OperatorRules {
+            granted: (!self.trusted).then(|| rules(|entry| &entry.grant)),
+            denied: rules(|entry| &entry.deny),
+            tool: self.tool.spec.name.to_string(),
+        };
+    }
+
+    /// Variables that the manifest sets are the author's, not the host's: nobody has to grant them.
+    fn environment(&mut self, grants: &mut Grants, supplies: &Supplies<'_>) -> Result<(), RuntimeError> {
+        let mut all: BTreeMap<String, String> = BTreeMap::new();
+        let environment = &self.tool.spec.environment;
+        if let ToolSource::Folder { root, .. } = &self.tool.source {
+            all.extend(from_files(root, &environment.env_files)?);
+        }
+        all.extend(environment.variables.iter().map(|(name, value)| (name.to_string(), value.clone())));
+        for name in &self.tool.spec.permissions.environment {
+            let any = |of: &Capabilities| of.environment.contains(name);
+            let granted = self.judge("environment", name.to_string(), any, any, &format!("environment: [{name}]"));
+            if let (true, Some(value)) = (granted, supplies.environment.get(name.as_str())) {
+                all.insert(name.to_string(), value.clone());
+            }
+        }
+        for (name, value) in self.entries.iter().flat_map(|entry| &entry.environment) {
+            let asked = self.tool.spec.permissions.environment.contains(name) || environment.variables.contains_key(name);
+            if asked {
+                all.insert(name.to_string(), value.clone());
+            }
+        }
+        grants.environment = all.into_iter().collect();
+        Ok(())
+    }
+
+    fn secrets(&mut self, grants: &mut Grants, supplies: &Supplies<'_>) {
+        let spec = &self.tool.spec;
+        // The original's way, where the tool itself holds the value.
+        let exposed = spec.environment.secrets.iter().map(|name| (name, &SecretUse::Exposed));
+        let asked = spec.permissions.secrets.iter().map(|secret| (&secret.name, &secret.usage)).chain(exposed);
+        for (name, usage) in asked {
+            let any = |of: &Capabilities| of.secrets.contains(name);
+            let granted = self.judge("secrets", name.to_string(), any, any, &format!("secrets: [{name}]"));
+            let Some(permit) = self.permits.last_mut() else { continue };
+            permit.exposed = *usage == SecretUse::Exposed;
+            let Some(value) = supplies.secrets.get(name.as_str()) else {
+                if granted {
+                    permit.granted = false;
+                    permit.because = "no value was set".into();
+                    permit.allow = Some(format!("run `cortex-wasm secret set {name}`"));
+                }
+                continue;
+            };
+            if granted {
+                let (place, hosts) = match usage {
+                    SecretUse::Header { header, hosts } => (SecretPlace::Header(header.to_string()), hosts.as_slice()),
+                    SecretUse::Bearer { hosts } => (SecretPlace::Bearer, hosts.as_slice()),
+                    SecretUse::Query { parameter, hosts } => {
+                        (SecretPlace::Query(parameter.to_string()), hosts.as_slice())
+                    }
+                    SecretUse::Exposed => (SecretPlace::Exposed, [].as_slice()),
+                };
+                let hosts = hosts.iter().map(host_rule).collect();
+                grants.secrets.push(Secret { name: name.to_string(), value: value.clone(), place, hosts });
+            }
+        }
+    }
+
+    fn folders(&mut self) {
+        for folder in &self.tool.spec.permissions.filesystem {
+            let target = format!("{} at {}", folder.host.as_str(), folder.guest.as_str());
+            let path = self.path_of(folder);
+            let inside = is_inside(folder.host.as_path());
+            let base = self.policy.path.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
+            let covers = |of: &Capabilities, denial: bool| {
+                of.filesystem.iter().any(|granted| {
+                    let allowed = granted.access.unwrap_or(if denial { Access::ReadWrite } else { Access::Read });
+                    let access = allowed == folder.access || allowed == Access::ReadWrite;
+                    let access = access || (denial && granted.access.is_none());
+                    access && normal(&path).starts_with(normal(&base.join(granted.host.as_path())))
+                })
+            };
+            let line = format!("filesystem: [{{ host: {}, access: {} }}]", path.display(), access_name(folder.access));
+            // What lies outside of the tool's own folder is the operator's: asking is never enough for it.
+            let trusted = std::mem::replace(&mut self.trusted, false);
+            self.trusted = trusted && inside;
+            self.judge("filesystem", target, |of| covers(of, true), |of| covers(of, false), &line);
+            self.trusted = trusted;
+        }
+    }
+
+    fn path_of(&self, folder: &FolderRequest) -> PathBuf {
+        match &self.tool.source {
+            ToolSource::Folder { root, .. } => root.join(folder.host.as_path()),
+            ToolSource::Component(_) | ToolSource::Standard => folder.host.as_path().to_owned(),
+        }
+    }
+
+    fn limits(&self, ceiling: &Limits) -> Result<Limits, LimitError> {
+        let mut ceiling = ceiling.clone();
+        let mut defaults = Limits::DEFAULT;
+        let set = |pick: fn(&ToolPolicy) -> &Resources, all: &Resources, limits: &mut Limits| {
+            overrides(all).set(limits);
+            self.entries.iter().for_each(|entry| overrides(pick(entry)).set(limits));
+        };
+        set(|entry| &entry.ceilings, &self.policy.spec.ceilings, &mut ceiling);
+        set(|entry| &entry.defaults, &self.policy.spec.defaults, &mut defaults);
+        Limits::of_tool(&ceiling, &defaults, &asked(self.tool))
+    }
+
+    /// Enters what becomes of one thing that was asked for.
+    fn judge(
+        &mut self,
+        capability: &'static str,
+        target: String,
+        denied: impl Fn(&Capabilities) -> bool,
+        granted: impl Fn(&Capabilities) -> bool,
+        line: &str,
+    ) -> bool {
+        let file = self.policy.file();
+        let denial = self.entries.iter().find(|entry| denied(&entry.deny));
+        let grant = self.entries.iter().find(|entry| granted(&entry.grant));
+        let (granted, because, allow) = match (denial, grant) {
+            (Some(entry), _) => {
+                let line = entry.line;
+                (false, format!("{file}:{line} denies it"), Some(format!("take it out of `deny` in {file}:{line}")))
+            }
+            (None, Some(entry)) => (true, format!("{file}:{} grants it", entry.line), None),
+            (None, None) if self.trusted => (true, "the manifest asks for it, and its tools are trusted".into(), None),
+            (None, None) => {
+                let name = &self.tool.spec.name;
+                let lines = format!("add to {file}:\ntools:\n  - {{ tool: {name}, grant: {{ {line} }} }}");
+                (false, "nothing in the policy grants it".into(), Some(lines))
+            }
+        };
+        self.permits.push(Permit { capability, target, granted, because, allow, exposed: false });
+        granted
+    }
+}
+
+impl From<&Permit> for Refusal {
+    fn from(permit: &Permit) -> Self {
+        let decision = Decision {
+            capability: permit.capability,
+            target: permit.target.clone(),
+            allowed: false,
+            rule: None,
+            reason: Some(permit.because.clone()),
+        };
+        Self { decision, hint: permit.allow.clone().unwrap_or_default() }
+    }
+}
+
+/// Whether a path stays below the folder it starts from, by its text alone.
+fn is_inside(path: &Path) -> bool {
+    use std::path::Component as Part;
+    let mut depth = 0_i32;
+    for part in path.components() {
+        depth += match part {
+            Part::Normal(_) => 1,
+            Part::CurDir => 0,
+            Part::ParentDir => -1,
+            Part::RootDir | Part::Prefix(_) => return false,
+        };
+        if depth < 0 {
+            return false;
+        }
+    }
+    true
+}
+
+/// A path without `.` and `..`, links resolved where it exists.
+fn normal(path: &Path) -> PathBuf {
+    if let Ok(path) = path.canonicalize() {
+        return path;
+    }
+    let mut plain = PathBuf::new();
+    for part in std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).components() {
+        match part {
+            std::path::Component::ParentDir => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
+fn access_name(access: Access) -> &'static str {
+    match access {
+        Access::Read => "read",
+        Access::Write => "write",
+        Access::ReadWrite => "read-write",
+    }
+}
+
+fn quoted(rule: &NetworkRule) -> String {
+    let text = rule.to_string();
+    if text.starts_with('{') { text } else { format!("\"{text}\"") }
+}
+
+fn network_rule(asked: &NetworkRule) -> Rule {
+    Rule {
+        text: asked.to_string(),
+        scheme: match asked.scheme() {
+            Scheme::Https => RuleScheme::Https,
+            Scheme::Http => RuleScheme::Http,
+            Scheme::Private => RuleScheme::Private,
+        },
+        host: host_rule(asked.host()),
+        port: asked.port(),
+        path: asked.path().to_owned(),
+        methods: asked.methods().iter().map(|method| method.as_str().to_owned()).collect(),
+    }
+}
+
+fn host_rule(host: &HostPattern) -> HostRule {
+    match host {
+        HostPattern::Exact(host) => match host.parse() {
+            Ok(address) => HostRule::Address(address),
+            Err(_) => HostRule::Name(host.clone()),
+        },
+        HostPattern::Below(host) => HostRule::Below(host.clone()),
+        HostPattern::Any => HostRule::Any,
+        HostPattern::Range { address, bits } => HostRule::Range { address: *address, bits: *bits },
+    }
+}
+
+#[cfg(test)]
+mod tests;
