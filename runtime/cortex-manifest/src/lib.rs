@@ -53,7 +53,10 @@ pub use input::{InputRule, InputSchema, InvalidInput, InvalidSchema, Violation};
 pub use name::{HeaderName, InvalidName, ParameterName, QueryName, ToolName, VariableName};
 pub use network::{HostPattern, InvalidNetworkRule, Method, NetworkRule, Scheme};
 pub use path::{GuestPath, HostPath, InvalidPath, ManifestPath};
-pub use policy::{Capabilities, Folder, PolicySpec, ToolPattern, ToolPolicy};
+pub use policy::{
+    Capabilities, Capability, Folder, InvalidCapability, PolicySpec, ToolPattern, ToolPolicy, with_denial, with_grant,
+    without_grant,
+};
 pub use quantity::{ByteSize, Count, Fuel, InvalidQuantity, MilliCpu, Milliseconds};
 pub use rule::{ComplexityLimit, Rule};
 pub use schema::{manifest_schema, policy_schema};

@@ -314,9 +314,11 @@ impl NetworkRule {
     /// Whether every request that `other` covers is covered by this rule as well.
     pub fn contains(&self, other: &NetworkRule) -> bool {
         let scheme = self.scheme == other.scheme || self.scheme == Scheme::Private;
-        let port = |rule: &NetworkRule| rule.port.or(rule.scheme.default_port());
-        // A private rule without a port is for the default port of whichever scheme the request has.
-        let port = port(self) == port(other) || (self.port.is_none() && other.port.is_none());
+        let port = match self.port.or(self.scheme.default_port()) {
+            Some(port) => other.port.or(other.scheme.default_port()) == Some(port),
+            // A private rule without a port is for the default port of whichever scheme the request has.
+            None => other.port.is_none() || other.port == other.scheme.default_port(),
+        };
         let path = other.path.strip_prefix(self.path.as_str());
         let path = path.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         let covered = |method| self.methods.contains(method);

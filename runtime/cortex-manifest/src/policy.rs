@@ -2,6 +2,10 @@
 //!
 //! Only the meaning of the file is here. What it comes to for a tool is for the runtime to say, which knows the tool.
 
+mod edit;
+
+pub use edit::{Capability, InvalidCapability, with_denial, with_grant, without_grant};
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

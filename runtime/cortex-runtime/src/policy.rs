@@ -125,6 +125,7 @@ impl Judge<'_> {
         self.environment(&mut grants, supplies)?;
         self.secrets(&mut grants, supplies);
         self.folders();
+        self.state();
         let limits = self.limits(ceiling);
         grants.refused = self.permits.iter().filter(|permit| !permit.granted).map(Refusal::from).collect();
         Ok(Decided { grants, limits, permits: self.permits })
@@ -163,7 +164,8 @@ impl Judge<'_> {
             }
         }
         for (name, value) in self.entries.iter().flat_map(|entry| &entry.environment) {
-            let asked = self.tool.spec.permissions.environment.contains(name) || environment.variables.contains_key(name);
+            let asked =
+                self.tool.spec.permissions.environment.contains(name) || environment.variables.contains_key(name);
             if asked {
                 all.insert(name.to_string(), value.clone());
             }
@@ -225,6 +227,13 @@ impl Judge<'_> {
             self.trusted = trusted && inside;
             self.judge("filesystem", target, |of| covers(of, true), |of| covers(of, false), &line);
             self.trusted = trusted;
+        }
+    }
+
+    fn state(&mut self) {
+        if self.tool.spec.permissions.state {
+            let any = |of: &Capabilities| of.state;
+            self.judge("state", self.tool.spec.name.to_string(), any, any, "state: true");
         }
     }
 

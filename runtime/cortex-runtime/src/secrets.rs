@@ -91,7 +91,10 @@ impl Secrets {
     }
 
     /// All secrets, those of the operator's environment first.
-    pub(crate) fn values(&self, environment: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, SecretError> {
+    pub(crate) fn values(
+        &self,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<BTreeMap<String, String>, SecretError> {
         let mut all = self.read()?;
         for (name, value) in environment {
             if let Some(name) = name.strip_prefix(SECRET_VARIABLE) {

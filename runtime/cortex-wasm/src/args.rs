@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use cortex_manifest::{ByteSize, Fuel, Milliseconds};
+use cortex_manifest::{ByteSize, Capability, Fuel, Milliseconds, VariableName};
 use cortex_runtime::{BuilderKind, LANGUAGES, Overrides};
 
 use crate::exit_status;
@@ -26,6 +26,9 @@ pub(crate) struct Global {
     /// A folder with tools; may be given several times [default: ./manifests, then the standard tools]
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) manifests: Vec<PathBuf>,
+    /// The operator's policy [default: ./cortex.yml, if there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
     /// Never fetch anything
     #[arg(long, global = true)]
     pub(crate) offline: bool,
@@ -55,8 +58,20 @@ pub(crate) enum Command {
     Toolchain(Toolchain),
     /// Show what this machine has to build tools with, and what it lacks
     Doctor(Reading),
-    /// Print the JSON Schema of manifests, for editors
-    Schema,
+    /// Check the operator's policy, or show what it comes to for a tool
+    Policy(Policy),
+    /// Let a tool have what its manifest asks for
+    Grant(Grant),
+    /// Take a capability from a tool
+    Revoke(Grant),
+    /// Keep, list or forget secrets
+    Secret(Secret),
+    /// Print the JSON Schema of manifests or of policies, for editors
+    Schema {
+        /// What of
+        #[arg(value_enum, default_value_t = Document::Tool)]
+        of: Document,
+    },
     /// Show or shrink the cache of compiled code
     Cache(Cache),
     /// Print a completion script for a shell
@@ -245,6 +260,64 @@ impl Languages {
     }
 }
 
+/// The files that people write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Document {
+    /// A tool's manifest, `tool.yml`
+    Tool,
+    /// The operator's policy, `cortex.yml`
+    Policy,
+}
+
+/// The operator's policy.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Policy {
+    #[command(subcommand)]
+    pub(crate) action: PolicyAction,
+}
+
+/// What to do with the policy.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyAction {
+    /// Say what is wrong with it, and which of its entries name no tool
+    Check(Reading),
+    /// Show what a tool asks for, what it gets, and which line says so
+    Explain(Tool),
+}
+
+/// A capability of a tool.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Grant {
+    /// A tool's name, or a pattern such as `web_*`
+    pub(crate) tool: String,
+    /// `network=https://…`, `filesystem=./…[:read-write]`, `environment=NAME`, `secrets=NAME` or `state`
+    pub(crate) capability: Capability,
+}
+
+/// Secrets.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Secret {
+    #[command(subcommand)]
+    pub(crate) action: SecretAction,
+}
+
+/// What to do with secrets.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SecretAction {
+    /// Keep a value, read from standard input
+    Set {
+        /// The name by which manifests ask for it
+        name: VariableName,
+    },
+    /// Show the names, never the values
+    List(Reading),
+    /// Forget a value
+    Delete {
+        /// The name by which manifests ask for it
+        name: VariableName,
+    },
+}
+
 /// The cache of compiled code.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Cache {
@@ -278,9 +351,17 @@ impl Command {
             | Self::Doctor(reading)
             | Self::Toolchain(Toolchain { action: ToolchainAction::List(reading) })
             | Self::Cache(Cache { action: Some(CacheAction::Info(reading)) }) => reading.format,
-            Self::Cache(_) | Self::New(_) | Self::Toolchain(_) | Self::Schema | Self::Completions { .. } => {
-                Format::Text
-            }
+            Self::Policy(Policy { action: PolicyAction::Check(reading) })
+            | Self::Secret(Secret { action: SecretAction::List(reading) }) => reading.format,
+            Self::Policy(Policy { action: PolicyAction::Explain(tool) }) => tool.reading.format,
+            Self::Cache(_)
+            | Self::New(_)
+            | Self::Toolchain(_)
+            | Self::Grant(_)
+            | Self::Revoke(_)
+            | Self::Secret(_)
+            | Self::Schema { .. }
+            | Self::Completions { .. } => Format::Text,
         }
     }
 }

@@ -6,7 +6,9 @@ mod doctor;
 mod list;
 mod new;
 mod plan;
+mod policy;
 mod run;
+mod secret;
 mod show;
 mod test;
 mod toolchain;
@@ -17,7 +19,7 @@ use std::path::PathBuf;
 use clap::CommandFactory;
 use cortex_runtime::{Allocation, Runtime, Settings};
 
-use crate::args::{Args, Command, Global, Selection};
+use crate::args::{Args, Command, Document, Global, Selection};
 use crate::environment;
 use crate::exit_status::ExitStatus;
 use crate::printer::Printer;
@@ -25,7 +27,11 @@ use crate::printer::Printer;
 /// Does what was asked for.
 pub(crate) fn execute(args: Args, printer: &Printer) -> anyhow::Result<ExitStatus> {
     match args.command {
-        Command::Schema => printer.json(&cortex_manifest::manifest_schema())?,
+        Command::Schema { of: Document::Tool } => printer.json(&cortex_manifest::manifest_schema())?,
+        Command::Schema { of: Document::Policy } => printer.json(&cortex_manifest::policy_schema())?,
+        Command::Secret(secret) => return secret::execute(&secret, printer),
+        Command::Grant(grant) => return policy::grant(&grant, &args.global, printer),
+        Command::Revoke(grant) => return policy::revoke(&grant, &args.global, printer),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "cortex-wasm", &mut script);
@@ -50,8 +56,12 @@ fn with_runtime(command: Command, global: &Global, printer: &Printer) -> anyhow:
         Command::Build(build) => build::execute(&build, &runtime, printer),
         Command::Test(test) => test::execute(&test, &runtime, printer),
         Command::Cache(cache) => cache::execute(&cache, &runtime, printer),
+        Command::Policy(args) => policy::execute(&args, &runtime, printer),
         // Done above, without a runtime.
-        Command::Schema
+        Command::Schema { .. }
+        | Command::Secret(_)
+        | Command::Grant(_)
+        | Command::Revoke(_)
         | Command::Completions { .. }
         | Command::Version(_)
         | Command::New(_)
@@ -72,6 +82,8 @@ fn settings(global: &Global) -> anyhow::Result<Settings> {
         // One call a process: mapping memory when it is needed beats reserving it for a thousand calls.
         allocation: Allocation::OnDemand,
         offline: global.offline,
+        policy: policy::open(global)?,
+        environment: environment::variables(),
         ..Settings::new(environment::home()?)
     })
 }

@@ -15,6 +15,14 @@ fn variable(name: &str) -> Option<std::ffi::OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
+/// The operator's variables: what tools may ask for by name.
+#[expect(clippy::disallowed_methods, reason = "the one place of this program that reads the environment")]
+pub(crate) fn variables() -> std::collections::BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
 pub(crate) fn progress_wanted() -> bool {
     variable(NO_PROGRESS).is_none()
 }

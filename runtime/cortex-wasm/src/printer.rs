@@ -29,6 +29,11 @@ impl Printer {
         let _ = writeln!(io::stdout().lock(), "{line}");
     }
 
+    /// The text as a warning sign, on a terminal.
+    pub(crate) fn red(&self, text: &str) -> String {
+        if io::stdout().is_terminal() { format!("\u{1b}[31m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
     /// A JSON document as data.
     pub(crate) fn json(&self, value: &impl Serialize) -> anyhow::Result<()> {
         self.data(&serde_json::to_string_pretty(value)?);

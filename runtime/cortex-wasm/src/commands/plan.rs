@@ -2,15 +2,24 @@
 
 use cortex_runtime::{Plan, Runtime};
 
+use super::policy;
 use crate::args::{Format, Tool};
 use crate::exit_status::ExitStatus;
 use crate::printer::Printer;
 
 pub(super) fn execute(args: &Tool, runtime: &Runtime, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let plan = runtime.plan(&args.tool)?;
+    let permits = runtime.permits(&runtime.tool(&args.tool)?)?;
     match args.reading.format {
-        Format::Json => printer.json(&plan)?,
-        Format::Text => print_text(&plan, printer),
+        Format::Json => {
+            let mut json = serde_json::to_value(&plan)?;
+            json["permits"] = serde_json::to_value(&permits)?;
+            printer.json(&json)?;
+        }
+        Format::Text => {
+            print_text(&plan, printer);
+            policy::print(&permits, printer);
+        }
     }
     Ok(ExitStatus::Success)
 }

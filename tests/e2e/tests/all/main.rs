@@ -17,6 +17,8 @@ mod javascript;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod policy;
+#[cfg(test)]
 mod python;
 #[cfg(test)]
 mod record;
