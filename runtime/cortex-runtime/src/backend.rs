@@ -60,6 +60,7 @@ impl SandboxBackend {
             digest: source.digest().to_owned(),
             contract: component.contract(),
             functions: component.functions().to_vec(),
+            imports: component.imports().to_vec(),
             built: !nothing_built,
             compiled: !nothing_compiled,
         })
@@ -123,6 +124,8 @@ pub struct Prepared {
     pub contract: Contract,
     /// The functions of a component that is no tool by itself.
     pub functions: Vec<Function>,
+    /// The interfaces of the host that it can call.
+    pub imports: Vec<String>,
     /// Whether its source was built now.
     pub built: bool,
     /// Whether it was compiled for this machine now.
@@ -227,9 +230,16 @@ impl Runnable {
     }
 
     /// Calls the tool. Every end is an outcome.
-    pub(crate) async fn call(&self, name: &str, input: &Value, limits: &Limits, grants: &Arc<Grants>) -> Outcome {
+    pub(crate) async fn call(
+        &self,
+        name: &str,
+        input: &Value,
+        limits: &Limits,
+        grants: &Arc<Grants>,
+        seed: Option<u64>,
+    ) -> Outcome {
         let Self::Component(RunnableComponent { sandbox, component, function, .. }) = self;
-        sandbox.invoke(component, Call { name, function: function.as_ref(), input, limits, grants }).await
+        sandbox.invoke(component, Call { name, function: function.as_ref(), input, limits, grants, seed }).await
     }
 }
 

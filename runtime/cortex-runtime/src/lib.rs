@@ -13,6 +13,7 @@
 //!
 //! Nothing here reads the process environment; the caller says where things are in [`Settings`].
 
+mod audit;
 mod backend;
 mod check;
 mod error;
@@ -28,6 +29,7 @@ mod secrets;
 mod standard;
 mod variables;
 
+pub use audit::{Audit, Import};
 pub use backend::Prepared;
 pub use check::{Check, CheckReport};
 pub use cortex_build::{

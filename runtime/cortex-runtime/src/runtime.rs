@@ -66,13 +66,18 @@ impl Settings {
 pub struct CallOptions {
     /// Limits below the tool's own.
     pub limits: Overrides,
+    /// The same clocks and randomness as in every other call with this seed.
+    pub deterministic: Option<u64>,
     /// Hears what a first call builds.
     pub progress: Option<Arc<dyn Progress>>,
 }
 
 impl std::fmt::Debug for CallOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CallOptions").field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("CallOptions")
+            .field("limits", &self.limits)
+            .field("deterministic", &self.deterministic)
+            .finish_non_exhaustive()
     }
 }
 
@@ -136,7 +141,7 @@ impl Runtime {
                     component: Some(Arc::clone(ready.runnable.digest())),
                     cached,
                 };
-                (begun, self.0.invoke(&ready, input, &options.limits).await)
+                (begun, self.0.invoke(&ready, input, &options).await)
             }
             Err(failed) => {
                 let backend = self.0.backend.kind();
@@ -235,7 +240,8 @@ impl Runtime {
 }
 
 impl Inner {
-    async fn invoke(&self, ready: &Ready, input: &Value, overrides: &Overrides) -> Outcome {
+    async fn invoke(&self, ready: &Ready, input: &Value, options: &CallOptions) -> Outcome {
+        let overrides = &options.limits;
         let input = match ready.schema.apply(input) {
             Ok(input) => input,
             Err(invalid) => return invalid_input(&invalid),
@@ -244,7 +250,10 @@ impl Inner {
             Ok(limits) => limits,
             Err(error) => return refused(&error),
         };
-        let mut outcome = ready.runnable.call(ready.tool.spec.name.as_str(), &input, &limits, &ready.grants).await;
+        let mut outcome = ready
+            .runnable
+            .call(ready.tool.spec.name.as_str(), &input, &limits, &ready.grants, options.deterministic)
+            .await;
         if let (Some(failure), Some(limit)) = (&mut outcome.error, overrides.limit_of(outcome.ending)) {
             failure.hint = Some(format!("this call was given its own limit: give it more {limit}, up to the tool's"));
         }

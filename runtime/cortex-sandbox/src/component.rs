@@ -55,6 +55,7 @@ pub struct Function {
 pub struct Component {
     pub(crate) entry: Entry,
     functions: Vec<Function>,
+    imports: Vec<String>,
     /// It imports no function, so it can compute and nothing else: it never waits in the host.
     pub(crate) isolated: bool,
     /// A call has shown that instantiating it runs none of its code, which is a property of the component: start
@@ -78,11 +79,17 @@ impl std::fmt::Debug for Component {
 impl Component {
     /// Links a compiled component with the host and finds out how it is called.
     pub(crate) fn new(sandbox: &Sandbox, compiled: &Compiled) -> Result<Self, SandboxError> {
-        let isolated = check_imports(sandbox, compiled)?;
+        let imports = imports(sandbox, compiled)?;
         let link = |error: wasmtime::Error| SandboxError::Link(error.into_boxed_dyn_error());
         compiled.initialize_copy_on_write_image().map_err(link)?;
         let pre = sandbox.linker.instantiate_pre(compiled).map_err(link)?;
-        let with = |entry, functions| Self { entry, functions, isolated, starts_quietly: AtomicBool::new(false) };
+        let with = |entry, functions| Self {
+            entry,
+            functions,
+            isolated: imports.is_empty(),
+            imports: imports.clone(),
+            starts_quietly: AtomicBool::new(false),
+        };
         // A typed entry wins over foreign functions: a tool may export helpers beside its handler.
         if let Ok(tool) = ToolPre::new(pre.clone()) {
             return Ok(with(Entry::Tool(tool), Vec::new()));
@@ -104,6 +111,11 @@ impl Component {
             Entry::Tool(_) => Contract::Tool,
             Entry::Functions(_) => Contract::Functions,
         }
+    }
+
+    /// The interfaces of the host that the component can call, such as `wasi:http/outgoing-handler@0.2.12`.
+    pub fn imports(&self) -> &[String] {
+        &self.imports
     }
 
     /// The callable functions of a component with the `functions` contract; empty for the others.
@@ -128,10 +140,10 @@ impl Component {
     }
 }
 
-/// Refuses by name what the linker would refuse with a type error. Says whether nothing is imported but types.
-fn check_imports(sandbox: &Sandbox, compiled: &Compiled) -> Result<bool, SandboxError> {
+/// Refuses by name what the linker would refuse with a type error. What is imported, but for types.
+fn imports(sandbox: &Sandbox, compiled: &Compiled) -> Result<Vec<String>, SandboxError> {
     let component = compiled.component_type();
-    let mut isolated = true;
+    let mut imports = Vec::new();
     for (name, item) in component.imports(&sandbox.engine) {
         let provided = PROVIDED.iter().any(|package| {
             let (package, version) = package.split_once('@').unwrap_or((package, ""));
@@ -150,9 +162,11 @@ fn check_imports(sandbox: &Sandbox, compiled: &Compiled) -> Result<bool, Sandbox
         if !provided && !only_types {
             return Err(SandboxError::Denied { import: name.to_owned() });
         }
-        isolated &= only_types;
+        if !only_types {
+            imports.push(name.to_owned());
+        }
     }
-    Ok(isolated)
+    Ok(imports)
 }
 
 fn exported_functions(sandbox: &Sandbox, compiled: &Compiled) -> Vec<Function> {

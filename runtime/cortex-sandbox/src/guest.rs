@@ -7,6 +7,7 @@ use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
+use crate::deterministic::virtualise;
 use crate::ending::{Captured, Decision};
 use crate::limits::{Limiter, Limits};
 use crate::network::{Account, HttpLimits, Network, NetworkRule};
@@ -72,6 +73,7 @@ pub(crate) struct Guest {
     program: Option<Program>,
     output_bytes: usize,
     random_bytes: u64,
+    seed: Option<u64>,
     http: HttpLimits,
     wasi: Option<Wasi>,
     network: Option<Box<Network>>,
@@ -91,16 +93,16 @@ struct Wasi {
 
 impl Guest {
     /// A guest whose standard output is a log: the result comes back as a value.
-    pub(crate) fn reactor(limits: &Limits, grants: &Arc<Grants>) -> Self {
-        Self::new(limits, grants, None)
+    pub(crate) fn reactor(limits: &Limits, grants: &Arc<Grants>, seed: Option<u64>) -> Self {
+        Self::new(limits, grants, seed, None)
     }
 
     /// A guest that is a program: `input` is its first argument and its standard input, the result is its output.
-    pub(crate) fn command(limits: &Limits, grants: &Arc<Grants>, name: &str, input: &str) -> Self {
-        Self::new(limits, grants, Some(Program { name: name.to_owned(), input: input.to_owned() }))
+    pub(crate) fn command(limits: &Limits, grants: &Arc<Grants>, seed: Option<u64>, name: &str, input: &str) -> Self {
+        Self::new(limits, grants, seed, Some(Program { name: name.to_owned(), input: input.to_owned() }))
     }
 
-    fn new(limits: &Limits, grants: &Arc<Grants>, program: Option<Program>) -> Self {
+    fn new(limits: &Limits, grants: &Arc<Grants>, seed: Option<u64>, program: Option<Program>) -> Self {
         Self {
             table: ResourceTable::new(),
             limiter: Limiter::new(limits),
@@ -108,6 +110,7 @@ impl Guest {
             program,
             output_bytes: limits.output_bytes,
             random_bytes: limits.random_bytes,
+            seed,
             http: limits.http,
             wasi: None,
             network: None,
@@ -130,7 +133,13 @@ impl Guest {
 }
 
 impl Wasi {
-    fn new(grants: &Grants, program: Option<Program>, output_bytes: usize, random_bytes: u64) -> Self {
+    fn new(
+        grants: &Grants,
+        program: Option<Program>,
+        output_bytes: usize,
+        random_bytes: u64,
+        seed: Option<u64>,
+    ) -> Self {
         // A program's output is its result, which must not be cut; any other guest's output is a log.
         let overflow = if program.is_some() { Overflow::Stop } else { Overflow::Truncate };
         let stdout = BoundedOutput::new(output_bytes, overflow);
@@ -146,6 +155,9 @@ impl Wasi {
         for secret in grants.secrets.iter().filter(|secret| secret.place == SecretPlace::Exposed) {
             ctx.env(&secret.name, &secret.value);
         }
+        if let Some(seed) = seed {
+            virtualise(&mut ctx, seed);
+        }
         if let Some(Program { name, input }) = program {
             ctx.args(&[&name, &input]).stdin(MemoryInputPipe::new(input));
         }
@@ -155,8 +167,8 @@ impl Wasi {
 
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let Self { grants, program, output_bytes, random_bytes, wasi, table, .. } = self;
-        let wasi = wasi.get_or_insert_with(|| Wasi::new(grants, program.take(), *output_bytes, *random_bytes));
+        let Self { grants, program, output_bytes, random_bytes, seed, wasi, table, .. } = self;
+        let wasi = wasi.get_or_insert_with(|| Wasi::new(grants, program.take(), *output_bytes, *random_bytes, *seed));
         WasiCtxView { ctx: &mut wasi.ctx, table }
     }
 }

@@ -34,6 +34,8 @@ pub struct Call<'a> {
     pub limits: &'a Limits,
     /// What the call may reach.
     pub grants: &'a Arc<Grants>,
+    /// The same clocks and randomness as in every other call with this seed; `None` for the host's own.
+    pub seed: Option<u64>,
 }
 
 /// What came back from the guest, before it is known whether it is any good.
@@ -61,8 +63,8 @@ impl Sandbox {
             return too_large_input(text.len(), call.limits);
         }
         let guest = match component.contract() {
-            Contract::Command => Guest::command(call.limits, call.grants, call.name, &text),
-            Contract::Tool | Contract::Functions => Guest::reactor(call.limits, call.grants),
+            Contract::Command => Guest::command(call.limits, call.grants, call.seed, call.name, &text),
+            Contract::Tool | Contract::Functions => Guest::reactor(call.limits, call.grants, call.seed),
         };
         let mut store = Store::new(&self.engine, guest);
         let mut instantiated = started;

@@ -13,6 +13,7 @@
 mod bindings;
 mod cache;
 mod component;
+mod deterministic;
 mod ending;
 mod engine;
 mod guest;

@@ -58,6 +58,8 @@ pub(crate) enum Command {
     Toolchain(Toolchain),
     /// Show what this machine has to build tools with, and what it lacks
     Doctor(Reading),
+    /// Show what a tool's component can call, against what it asks for and gets
+    Audit(Tool),
     /// Check the operator's policy, or show what it comes to for a tool
     Policy(Policy),
     /// Let a tool have what its manifest asks for
@@ -95,6 +97,9 @@ pub(crate) struct Run {
     pub(crate) set: Vec<String>,
     #[command(flatten)]
     pub(crate) limits: Limits,
+    /// Give the tool the same clocks and randomness as every other call with this seed
+    #[arg(long, value_name = "SEED")]
+    pub(crate) deterministic: Option<u64>,
     #[command(flatten)]
     pub(crate) reading: Reading,
 }
@@ -343,7 +348,7 @@ impl Command {
     pub(crate) fn format(&self) -> Format {
         match self {
             Self::Run(run) => run.reading.format,
-            Self::Show(tool) | Self::Plan(tool) => tool.reading.format,
+            Self::Show(tool) | Self::Plan(tool) | Self::Audit(tool) => tool.reading.format,
             Self::Build(build) => build.reading.format,
             Self::Test(test) => test.reading.format,
             Self::List(reading)

@@ -1,5 +1,6 @@
 //! One module a command. Each takes what was typed, calls the runtime once and prints.
 
+mod audit;
 mod build;
 mod cache;
 mod doctor;
@@ -56,6 +57,7 @@ fn with_runtime(command: Command, global: &Global, printer: &Printer) -> anyhow:
         Command::Build(build) => build::execute(&build, &runtime, printer),
         Command::Test(test) => test::execute(&test, &runtime, printer),
         Command::Cache(cache) => cache::execute(&cache, &runtime, printer),
+        Command::Audit(tool) => audit::execute(&tool, &runtime, printer),
         Command::Policy(args) => policy::execute(&args, &runtime, printer),
         // Done above, without a runtime.
         Command::Schema { .. }
