@@ -1,0 +1,1 @@
+//! Tools in containers: generated Dockerfiles, the engine, hardened runs.
