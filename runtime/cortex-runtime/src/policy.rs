@@ -319,7 +319,7 @@ fn is_inside(path: &Path) -> bool {
 
 /// A path without `.` and `..`, links resolved where it exists.
 fn normal(path: &Path) -> PathBuf {
-    if let Ok(path) = path.canonicalize() {
+    if let Ok(path) = fs::canonicalize(path) {
         return path;
     }
     let mut plain = PathBuf::new();

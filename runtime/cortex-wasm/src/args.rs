@@ -348,17 +348,19 @@ impl Command {
     pub(crate) fn format(&self) -> Format {
         match self {
             Self::Run(run) => run.reading.format,
-            Self::Show(tool) | Self::Plan(tool) | Self::Audit(tool) => tool.reading.format,
             Self::Build(build) => build.reading.format,
             Self::Test(test) => test.reading.format,
+            Self::Show(tool)
+            | Self::Plan(tool)
+            | Self::Audit(tool)
+            | Self::Policy(Policy { action: PolicyAction::Explain(tool) }) => tool.reading.format,
             Self::List(reading)
             | Self::Version(reading)
             | Self::Doctor(reading)
             | Self::Toolchain(Toolchain { action: ToolchainAction::List(reading) })
+            | Self::Policy(Policy { action: PolicyAction::Check(reading) })
+            | Self::Secret(Secret { action: SecretAction::List(reading) })
             | Self::Cache(Cache { action: Some(CacheAction::Info(reading)) }) => reading.format,
-            Self::Policy(Policy { action: PolicyAction::Check(reading) })
-            | Self::Secret(Secret { action: SecretAction::List(reading) }) => reading.format,
-            Self::Policy(Policy { action: PolicyAction::Explain(tool) }) => tool.reading.format,
             Self::Cache(_)
             | Self::New(_)
             | Self::Toolchain(_)
