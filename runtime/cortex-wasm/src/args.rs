@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use cortex_manifest::{ByteSize, Capability, Fuel, Milliseconds, VariableName};
@@ -251,8 +252,8 @@ pub(crate) enum ToolchainAction {
 #[group(required = true, multiple = false)]
 pub(crate) struct Languages {
     /// The languages
-    #[arg(value_enum, value_name = "LANG")]
-    pub(crate) languages: Vec<Lang>,
+    #[arg(value_parser = kind_parser(), value_name = "LANG")]
+    pub(crate) languages: Vec<BuilderKind>,
     /// Every language
     #[arg(long)]
     pub(crate) all: bool,
@@ -261,8 +262,15 @@ pub(crate) struct Languages {
 impl Languages {
     pub(crate) fn kinds(&self) -> impl Iterator<Item = BuilderKind> {
         let every: &[BuilderKind] = if self.all { LANGUAGES } else { &[] };
-        self.languages.iter().map(|lang| lang.kind()).chain(every.iter().copied())
+        self.languages.iter().chain(every).copied()
     }
+}
+
+/// Everything that can be installed, by its name: the languages and the second engine of one of them.
+fn kind_parser() -> impl TypedValueParser<Value = BuilderKind> {
+    let kind = |name: String| LANGUAGES.iter().copied().find(|kind| kind.as_str() == name);
+    PossibleValuesParser::new(LANGUAGES.iter().map(|kind| kind.as_str()))
+        .map(move |name| kind(name).expect("only these names are taken"))
 }
 
 /// The files that people write.

@@ -26,3 +26,5 @@ mod python;
 mod record;
 #[cfg(test)]
 mod source;
+#[cfg(test)]
+mod web;
