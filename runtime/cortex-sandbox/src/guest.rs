@@ -75,6 +75,8 @@ pub(crate) struct Guest {
     random_bytes: u64,
     seed: Option<u64>,
     http: HttpLimits,
+    /// The trace that the call is a part of, for the guest's requests.
+    pub(crate) traceparent: Option<Box<str>>,
     wasi: Option<Wasi>,
     network: Option<Box<Network>>,
 }
@@ -112,6 +114,7 @@ impl Guest {
             random_bytes: limits.random_bytes,
             seed,
             http: limits.http,
+            traceparent: None,
             wasi: None,
             network: None,
         }
@@ -175,8 +178,8 @@ impl WasiView for Guest {
 
 impl WasiHttpView for Guest {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        let Self { grants, http, network, table, .. } = self;
-        let network = network.get_or_insert_with(|| Box::new(Network::new(grants, *http)));
+        let Self { grants, http, traceparent, network, table, .. } = self;
+        let network = network.get_or_insert_with(|| Box::new(Network::new(grants, *http, traceparent.as_deref())));
         WasiHttpCtxView { ctx: &mut network.ctx, table, hooks: &mut network.hooks }
     }
 }

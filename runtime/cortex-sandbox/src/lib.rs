@@ -30,7 +30,7 @@ pub use component::{Component, Contract, Function};
 pub use ending::{Captured, Decision, Ending, Failure, Outcome, Usage};
 pub use engine::{Allocation, ENGINE_VERSION, Sandbox, SandboxError};
 pub use guest::{Grants, OperatorRules, Refusal};
-pub use invoke::Call;
+pub use invoke::{Call, Interrupt};
 pub use json::ConversionError;
 pub use limits::{LimitError, LimitSource, Limits, Overrides};
 pub use network::{HostRule, HttpLimits, HttpOverrides, NetworkRule, RuleScheme};

@@ -7,6 +7,8 @@ mod cache;
 #[cfg(test)]
 mod contracts;
 #[cfg(test)]
+mod executions;
+#[cfg(test)]
 mod foreign;
 #[cfg(test)]
 mod go;
