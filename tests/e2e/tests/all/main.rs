@@ -9,6 +9,8 @@ mod capabilities;
 #[cfg(test)]
 mod contracts;
 #[cfg(test)]
+mod executions;
+#[cfg(test)]
 mod foreign;
 #[cfg(test)]
 mod go;
