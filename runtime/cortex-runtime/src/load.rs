@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use cortex_build::{Progress, data_folders, stamp};
@@ -42,12 +42,18 @@ pub(crate) struct Ready {
 pub(crate) struct ReadyTools {
     ready: Mutex<LruCache<String, Arc<Ready>>>,
     loading: Mutex<HashMap<String, Arc<Mutex<()>>>>,
+    turns: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
     epoch: Instant,
 }
 
 impl ReadyTools {
     pub(crate) fn new() -> Self {
-        Self { ready: Mutex::new(LruCache::new(READY)), loading: Mutex::default(), epoch: Instant::now() }
+        Self {
+            ready: Mutex::new(LruCache::new(READY)),
+            loading: Mutex::default(),
+            turns: Mutex::default(),
+            epoch: Instant::now(),
+        }
     }
 
     /// The tool, if it is ready and was looked at lately. Does no I/O.
@@ -55,6 +61,19 @@ impl ReadyTools {
         let ready = Arc::clone(self.ready.lock().unwrap_or_else(PoisonError::into_inner).get(reference)?);
         let standard = ready.tool.source == ToolSource::Standard;
         (standard || self.now_ms() < ready.looked_ms.load(Ordering::Relaxed) + millis(LOOK_INTERVAL)).then_some(ready)
+    }
+
+    /// Who may make a tool ready. It keeps calls from waiting on threads, which are few; what keeps two builds apart is
+    /// below, where a caller that gave up is still building.
+    pub(crate) fn turn(&self, reference: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(turn) = turns.get(reference).and_then(Weak::upgrade) {
+            return turn;
+        }
+        turns.retain(|_, turn| turn.strong_count() > 0);
+        let turn = Arc::default();
+        turns.insert(reference.to_owned(), Arc::downgrade(&turn));
+        turn
     }
 
     /// Makes a tool ready. A hundred concurrent first calls load once. Says whether it was ready before. Blocks.

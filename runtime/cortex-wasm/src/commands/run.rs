@@ -22,6 +22,7 @@ pub(super) fn execute(run: &Run, runtime: &Runtime, printer: &Printer) -> anyhow
             Format::Json => None,
         },
         progress: Some(reporter),
+        ..CallOptions::default()
     };
     let execution = block_on(async {
         if !run.set.is_empty() {
