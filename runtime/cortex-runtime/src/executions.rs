@@ -222,6 +222,8 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<Summary> {
             wall_us: count(9)?,
             instantiate_us: count(10)?,
             http_requests: count(11)?,
+            // What only some tools use is part of the answer, not of the record.
+            ..Usage::default()
         },
         cached: row.get(12)?,
     })

@@ -48,8 +48,8 @@ pub use cortex_build::{
 };
 pub use cortex_manifest::{InputSchema, ManifestError, ToolSpec};
 pub use cortex_sandbox::{
-    Allocation, CacheUsage, Captured, Contract, Decision, ENGINE_VERSION, Ending, Failure, Function, LimitError,
-    Limits, LogLevel, LogLine, Observer, Overrides, ToolProgress, Usage,
+    Allocation, CacheUsage, Captured, CompilerProgram, Contract, Decision, ENGINE_VERSION, Ending, Failure, Function,
+    LimitError, Limits, LogLevel, LogLine, Observer, Overrides, ToolProgress, Usage, compile_for_parent,
 };
 pub use error::RuntimeError;
 pub use event::Event;

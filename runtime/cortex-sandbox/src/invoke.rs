@@ -58,7 +58,17 @@ pub struct Call<'a> {
 impl<'a> Call<'a> {
     /// A call of a component that is a tool, and nothing besides.
     pub fn new(name: &'a str, input: &'a Value, limits: &'a Limits, grants: &'a Arc<Grants>) -> Self {
-        Self { name, function: None, input, limits, grants, seed: None, observer: None, interrupt: None, traceparent: None }
+        Self {
+            name,
+            function: None,
+            input,
+            limits,
+            grants,
+            seed: None,
+            observer: None,
+            interrupt: None,
+            traceparent: None,
+        }
     }
 }
 
