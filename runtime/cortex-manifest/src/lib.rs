@@ -62,7 +62,7 @@ pub use rule::{ComplexityLimit, Rule};
 pub use schema::{manifest_schema, policy_schema};
 pub use spec::{
     Access, Backend, Build, BuildArgs, Command, Engine, Entrypoint, Environment, Example, Expected, FolderRequest,
-    HealthCheck, HttpResources, Implementation, ImplementationType, Parameter, ParameterType, Permissions, Resources,
-    Runtime, SecretRequest, SecretUse, Sha256Digest, State, Target, ToolSpec, Validation,
+    HealthCheck, HostPart, HttpResources, Implementation, ImplementationType, Parameter, ParameterType, Permissions, Resources,
+    Runtime, SecretRequest, SecretUse, Sha256Digest, State, Target, ToolSpec, Validation, WARM_MAX,
 };
 pub use yaml::MANIFEST_BYTES_MAX;
