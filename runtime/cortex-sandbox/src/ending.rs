@@ -108,6 +108,14 @@ pub struct Usage {
     pub instantiate_us: u64,
     /// HTTP requests, refused ones included.
     pub http_requests: u64,
+    /// Processor time of a container, in microseconds. The sandbox counts fuel.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub cpu_us: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Whether something that a tool wanted was granted: one line of the audit.

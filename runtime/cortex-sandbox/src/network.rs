@@ -13,6 +13,7 @@ pub(crate) mod address;
 mod body;
 mod client;
 mod connect;
+mod egress;
 mod ledger;
 mod limits;
 mod rule;
@@ -30,6 +31,7 @@ use crate::network::client::Client;
 use crate::network::ledger::Ledger;
 
 pub(crate) use ledger::Account;
+pub use egress::{Egress, EgressBody, Refused, Tunnel};
 pub use limits::{HttpLimits, HttpOverrides};
 pub use rule::{HostRule, NetworkRule, RuleScheme};
 

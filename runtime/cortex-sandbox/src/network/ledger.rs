@@ -112,6 +112,11 @@ impl Ledger {
         });
     }
 
+    /// How many requests were counted.
+    pub(crate) fn requests(&self) -> u64 {
+        self.with(|entries| entries.requests)
+    }
+
     /// What was entered so far. The ledger begins anew.
     pub(crate) fn take(&self) -> Account {
         self.with(|entries| Account {
