@@ -34,9 +34,12 @@ pub use backend::Prepared;
 pub use check::{Check, CheckReport};
 pub use cortex_build::{
     BackendKind, BuildError, BuilderKind, LANGUAGES, Plan, Program, Progress, Silent, State, Toolchain, Toolchains,
-    machine, template,
+    machine, plan, template,
 };
-pub use cortex_manifest::{InputSchema, ManifestError, ToolSpec};
+pub use cortex_manifest::{
+    Access, Ask, InputSchema, ManifestError, ManifestPath, Method, Parameter, ParameterType, Permissions, Publish,
+    ResultForm, State as ToolState, ToolSpec,
+};
 pub use cortex_sandbox::{
     Allocation, CacheUsage, Captured, Contract, Decision, ENGINE_VERSION, Ending, Failure, Function, LimitError,
     Limits, Overrides, Usage,
@@ -46,5 +49,5 @@ pub use execution::{Execution, ExecutionId, Status};
 pub use policy::{Permit, Policy};
 pub use reference::ToolReference;
 pub use registry::{Listed, Tool, ToolSource};
-pub use runtime::{CallOptions, Runtime, Settings};
+pub use runtime::{CONTEXT_KEY, CallOptions, Runtime, Settings};
 pub use secrets::{SECRET_VARIABLE, SecretError, Secrets};

@@ -11,8 +11,12 @@ use crate::{failure, input};
 pub(super) fn execute(run: &Run, runtime: &Runtime, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let mut value = input::read(run.input.as_deref())?;
     let progress = printer.progress();
-    let options =
-        CallOptions { limits: run.limits.overrides(), progress: Some(progress), deterministic: run.deterministic };
+    let options = CallOptions {
+        limits: run.limits.overrides(),
+        progress: Some(progress),
+        deterministic: run.deterministic,
+        ..CallOptions::default()
+    };
     let execution = block_on(async {
         if !run.set.is_empty() {
             let schema = runtime.input_schema(&run.tool, options.progress.clone()).await?;
