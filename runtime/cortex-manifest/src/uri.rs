@@ -163,7 +163,8 @@ mod tests {
         assert_eq!(template.parameters().collect::<Vec<_>>(), ["user", "topic", "page"]);
         let values = template.matches("notes://ann/a%20b.md?page=2").unwrap();
         assert_eq!(values, [("user", "ann".to_owned()), ("topic", "a b".to_owned()), ("page", "2".to_owned())]);
-        for other in ["notes://ann/a/b.md?page=2", "notes:///x.md?page=2", "notes://ann/x.md?page=", "notes://ann/x.md"] {
+        for other in ["notes://ann/a/b.md?page=2", "notes:///x.md?page=2", "notes://ann/x.md?page=", "notes://ann/x.md"]
+        {
             assert_eq!(template.matches(other), None, "{other}");
         }
         assert_eq!(template.matches("notes://ann/%zz.md?page=2"), None);

@@ -181,7 +181,8 @@ fn tool_folders(folder: &Path) -> Result<Vec<PathBuf>, RuntimeError> {
 
 /// A name of lower-case letters, digits, `_` and `-`.
 fn plain(name: &str) -> String {
-    let allowed = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c.to_ascii_lowercase() } else { '_' };
+    let allowed =
+        |c: char| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c.to_ascii_lowercase() } else { '_' };
     name.trim_matches('/').chars().map(allowed).collect()
 }
 

@@ -155,10 +155,13 @@ impl Done {
 fn read(result: &str, spec: &ToolSpec) -> Result<Content, String> {
     let content = match spec.mcp.result {
         ResultForm::Content => serde_json::from_str(result).map_err(|error| {
-            format!("the tool's result is no object of the protocol, although its manifest says `result: content`: {error}")
+            format!(
+                "the tool's result is no object of the protocol, although its manifest says `result: content`: {error}"
+            )
         })?,
         ResultForm::Value => {
-            let value = serde_json::from_str(result).map_err(|error| format!("the tool's result is no JSON: {error}"))?;
+            let value =
+                serde_json::from_str(result).map_err(|error| format!("the tool's result is no JSON: {error}"))?;
             Content { structured_content: Some(value), ..Content::default() }
         }
     };

@@ -90,7 +90,8 @@ impl Shared {
         for _ in 0..ask::ROUNDS_MAX {
             let options = CallOptions { context: round.context(&published, client), ..CallOptions::default() };
             let execution = if may_be_task {
-                let mut call = Box::pin(owned_call(self.runtime.clone(), Arc::clone(&published), input.clone(), options));
+                let mut call =
+                    Box::pin(owned_call(self.runtime.clone(), Arc::clone(&published), input.clone(), options));
                 match tokio::time::timeout(TASK_AFTER, &mut call).await {
                     Ok(execution) => execution,
                     Err(_) => {
@@ -113,7 +114,8 @@ impl Shared {
                     return Err(ErrorData::missing_required_client_capability(missing));
                 }
                 let missing = serde_json::to_string(&missing).unwrap_or_default();
-                let message = format!("the tool has questions, and the client declared no capability for them: {missing}");
+                let message =
+                    format!("the tool has questions, and the client declared no capability for them: {missing}");
                 return Ok(Reply::Done(Done::failed(message)));
             }
             if is_stateless {
@@ -182,8 +184,7 @@ async fn task_rounds(
             answers.insert(key, answer);
         }
         let round = Round { answers: Some(answers), state: questions.state };
-        let options =
-            CallOptions { context: round.context(&published, client.as_ref()), ..CallOptions::default() };
+        let options = CallOptions { context: round.context(&published, client.as_ref()), ..CallOptions::default() };
         execution = runtime.call(&published.name, &input, options).await;
     }
     Ok(Done::failed(format!("the tool still asked after {} rounds of questions", ask::ROUNDS_MAX)))

@@ -41,7 +41,9 @@ impl Catalogue {
             if let Some(taken_by) = &listed.taken_by {
                 let here = source(&tool.source);
                 let there = source(taken_by);
-                catalogue.collisions.push(format!("`{}` of `{here}`: the plain name is that of `{there}`", listed.name));
+                catalogue
+                    .collisions
+                    .push(format!("`{}` of `{here}`: the plain name is that of `{there}`", listed.name));
             }
             let root = match tool.source {
                 ToolSource::Folder { root, .. } => fs_err::canonicalize(root).ok(),

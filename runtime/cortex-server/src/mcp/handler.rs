@@ -190,7 +190,10 @@ impl ServerHandler for Handler {
             Some((Arc::clone(published), values))
         });
         let Some((published, values)) = found.await else {
-            return Err(ErrorData::resource_not_found(format!("Resource not found: {uri}"), Some(json!({ "uri": uri }))));
+            return Err(ErrorData::resource_not_found(
+                format!("Resource not found: {uri}"),
+                Some(json!({ "uri": uri })),
+            ));
         };
         let mime_type = match &published.spec.mcp.publish {
             Publish::Resource { mime_type, .. } => mime_type.clone(),
@@ -227,8 +230,7 @@ impl ServerHandler for Handler {
         };
         let published = published.ok_or_else(|| ErrorData::invalid_params("the reference leads to nothing", None))?;
         let argument = &request.argument;
-        let parameter =
-            published.spec.parameters().iter().find(|parameter| parameter.name.as_str() == argument.name);
+        let parameter = published.spec.parameters().iter().find(|parameter| parameter.name.as_str() == argument.name);
         let matching: Vec<String> =
             parameter.map(choices).unwrap_or_default().into_iter().filter(|c| c.starts_with(&argument.value)).collect();
         let total = u32::try_from(matching.len()).ok();
@@ -273,7 +275,8 @@ impl ServerHandler for Handler {
                 sent = sent.and(sink.notify_resource_list_changed().await);
             }
             let catalogue = self.catalogue();
-            let updated = accepted.resource_subscriptions.iter().flatten().filter(|uri| change.touches(uri, &catalogue));
+            let updated =
+                accepted.resource_subscriptions.iter().flatten().filter(|uri| change.touches(uri, &catalogue));
             for uri in updated {
                 sent = sent.and(sink.notify_resource_updated(uri).await);
             }

@@ -101,7 +101,12 @@ impl MetaTools {
         ]
     }
 
-    pub(super) async fn call(&self, name: &str, input: &Value, shared: &Arc<Shared>) -> Result<CallToolResult, ErrorData> {
+    pub(super) async fn call(
+        &self,
+        name: &str,
+        input: &Value,
+        shared: &Arc<Shared>,
+    ) -> Result<CallToolResult, ErrorData> {
         let result = match name {
             "search_tools" => self.search(parse(input)?, shared),
             "build_tool" => build(parse(input)?, shared).await,
@@ -151,7 +156,8 @@ impl MetaTools {
 }
 
 fn tool(name: &'static str, description: &'static str, properties: Value, required: &[&str]) -> Tool {
-    let schema = json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false });
+    let schema =
+        json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false });
     let schema: JsonObject = schema.as_object().cloned().unwrap_or_default();
     Tool::new(name, description, schema)
 }

@@ -92,7 +92,9 @@ fn snippet(agent: Agent, server: &Server) -> anyhow::Result<(&'static str, Strin
             ".mcp.json in the project, or pass the value of `cortex-wasm` to `claude mcp add-json cortex-wasm`",
             servers("mcpServers", entry(Some(("stdio", "http")), "url"))?,
         ),
-        Agent::Cursor => (".cursor/mcp.json in the project, or ~/.cursor/mcp.json", servers("mcpServers", entry(None, "url"))?),
+        Agent::Cursor => {
+            (".cursor/mcp.json in the project, or ~/.cursor/mcp.json", servers("mcpServers", entry(None, "url"))?)
+        }
         Agent::VsCode => (
             ".vscode/mcp.json in the project, or `MCP: Open User Configuration`",
             servers("servers", entry(Some(("stdio", "http")), "url"))?,
