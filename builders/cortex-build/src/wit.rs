@@ -17,6 +17,8 @@ const FILES: &[(&str, &[u8])] = wit![
     "deps/clocks.wit",
     "deps/filesystem.wit",
     "deps/io.wit",
+    "deps/keyvalue.wit",
+    "deps/logging.wit",
     "deps/random.wit",
     "deps/sockets.wit",
 ];

@@ -11,6 +11,10 @@ use crate::layout::Layout;
 
 const PACKAGES: &[&str] = &["cli", "clocks", "filesystem", "io", "random", "sockets"];
 
+/// Drafts that wasmtime-wasi has no copy of: `keyvalue` as in the crate `wasmtime-wasi-keyvalue`, `logging` as in its
+/// proposal.
+const DRAFTS: &[&str] = &["keyvalue", "logging"];
+
 pub(crate) fn run(layout: &Layout, check: bool) -> anyhow::Result<()> {
     let source = crate_folder(layout, "wasmtime-wasi")?.join("src/p2/wit/deps");
     let vendored = layout.root().join("wit/deps");
@@ -42,7 +46,7 @@ fn strangers(vendored: &Path) -> anyhow::Result<Vec<String>> {
     let mut strangers = Vec::new();
     for entry in fs::read_dir(vendored)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
-        if !PACKAGES.iter().any(|package| name == format!("{package}.wit")) {
+        if !PACKAGES.iter().chain(DRAFTS).any(|package| name == format!("{package}.wit")) {
             strangers.push(name);
         }
     }

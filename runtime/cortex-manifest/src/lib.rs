@@ -62,9 +62,10 @@ pub use quantity::{ByteSize, Count, Fuel, InvalidQuantity, MilliCpu, Millisecond
 pub use rule::{ComplexityLimit, Rule};
 pub use schema::{manifest_schema, policy_schema};
 pub use spec::{
-    Access, Ask, Backend, Build, BuildArgs, Command, Engine, Entrypoint, Environment, Example, Expected, FolderRequest,
-    HealthCheck, HttpResources, Implementation, ImplementationType, Mcp, Parameter, ParameterType, Permissions,
-    Publish, Resources, ResultForm, Runtime, SecretRequest, SecretUse, Sha256Digest, State, Target, ToolSpec,
+    Access, Ask, Backend, Build, BuildArgs, Command, Engine, Entrypoint, Environment, Example, Expected, FileResources,
+    FolderRequest, HealthCheck, HttpResources, Implementation, ImplementationType, Mcp, Parameter, ParameterType,
+    Permissions, Publish, Resources, ResultForm, Runtime, SecretRequest, SecretUse, Sha256Digest, State, StateResources,
+    Target, ToolSpec,
     Validation,
 };
 pub use uri::{InvalidUri, UriTemplate};

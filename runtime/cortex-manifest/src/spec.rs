@@ -13,7 +13,10 @@ mod permissions;
 
 pub use build::{Build, BuildArgs, Engine, Sha256Digest, Target};
 pub use health_check::{Command, Expected, HealthCheck};
-pub use implementation::{Backend, Entrypoint, HttpResources, Implementation, ImplementationType, Resources, Runtime};
+pub use implementation::{
+    Backend, Entrypoint, FileResources, HttpResources, Implementation, ImplementationType, Resources, Runtime,
+    StateResources,
+};
 pub use mcp::{Ask, Mcp, Publish, ResultForm};
 pub use parameter::{Parameter, ParameterType, Validation};
 pub(crate) use permissions::network_rule;

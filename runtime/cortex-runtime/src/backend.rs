@@ -10,6 +10,7 @@ use cortex_sandbox::{
 use serde_json::Value;
 
 use crate::registry::{Tool, ToolSource};
+use crate::runtime::CallOptions;
 use crate::standard::StandardTool;
 
 /// Makes tools ready to run.
@@ -236,10 +237,12 @@ impl Runnable {
         input: &Value,
         limits: &Limits,
         grants: &Arc<Grants>,
-        seed: Option<u64>,
+        options: &CallOptions,
     ) -> Outcome {
         let Self::Component(RunnableComponent { sandbox, component, function, .. }) = self;
-        sandbox.invoke(component, Call { name, function: function.as_ref(), input, limits, grants, seed }).await
+        let (seed, observer) = (options.deterministic, options.observer.as_ref());
+        let function = function.as_ref();
+        sandbox.invoke(component, Call { name, function, input, limits, grants, seed, observer }).await
     }
 }
 

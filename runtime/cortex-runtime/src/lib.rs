@@ -27,6 +27,7 @@ mod registry;
 mod runtime;
 mod secrets;
 mod standard;
+mod state;
 mod variables;
 
 pub use audit::{Audit, Import};
@@ -42,7 +43,7 @@ pub use cortex_manifest::{
 };
 pub use cortex_sandbox::{
     Allocation, CacheUsage, Captured, Contract, Decision, ENGINE_VERSION, Ending, Failure, Function, LimitError,
-    Limits, Overrides, Usage,
+    Limits, LogLevel, LogLine, Observer, Overrides, ToolProgress, Usage,
 };
 pub use error::RuntimeError;
 pub use execution::{Execution, ExecutionId, Status};

@@ -58,15 +58,19 @@ CREATE TABLE IF NOT EXISTS executions (
     result            TEXT,
     error             TEXT,
     stdout            TEXT NOT NULL,
-    stderr            TEXT NOT NULL
+    stderr            TEXT NOT NULL,
+    log               TEXT
 )";
+
+/// For databases of versions that had no logs.
+const ADD_LOG: &str = "ALTER TABLE executions ADD COLUMN log TEXT";
 
 /// Two processes that drew the same random bits, one time in 8192, may name two calls of one microsecond alike. The second is
 /// left out then: one row must not end the recording of all others.
 const INSERT: &str = "
 INSERT OR IGNORE INTO executions (id, tool, component, contract, backend, engine, status, ending, started_at, wall_us,
-    instantiate_us, fuel, memory_peak_bytes, cached, result, error, stdout, stderr)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+    instantiate_us, fuel, memory_peak_bytes, cached, result, error, stdout, stderr, log)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)";
 
 const DROP_OLD: &str = "
 DELETE FROM executions WHERE id <= (SELECT id FROM executions ORDER BY id DESC LIMIT 1 OFFSET ?1)";
@@ -123,7 +127,8 @@ impl Queue {
     fn let_go(&self, mut written: Vec<Arc<Execution>>) {
         let bytes = |execution: &Execution| {
             let result = execution.result.as_ref().map_or(0, |result| result.get().len());
-            result + execution.stdout.text.len() + execution.stderr.text.len()
+            let log: usize = execution.log.iter().map(|line| line.message.len()).sum();
+            result + execution.stdout.text.len() + execution.stderr.text.len() + log
         };
         written.retain(|execution| bytes(execution) <= SMALL_BYTES);
         written.truncate(WRITTEN);
@@ -205,6 +210,14 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     database.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     database.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     database.execute_batch(SCHEMA)?;
+    let has_log = || database.column_exists(None, "executions", "log");
+    if !has_log()?
+        && let Err(error) = database.execute_batch(ADD_LOG)
+        // Another process may have been faster.
+        && !has_log()?
+    {
+        return Err(error);
+    }
     Ok(database)
 }
 
@@ -270,6 +283,7 @@ fn insert_one(insert: &mut rusqlite::Statement<'_>, execution: &Execution) -> ru
         execution.error.as_ref().and_then(|error| serde_json::to_string(error).ok()),
         execution.stdout.text,
         execution.stderr.text,
+        (!execution.log.is_empty()).then(|| serde_json::to_string(&execution.log).ok()).flatten(),
     ])?;
     Ok(())
 }

@@ -10,7 +10,7 @@ use cortex_build::{Plan, Progress, Silent, Workshop, plan};
 use cortex_manifest::{InputSchema, InvalidInput};
 use cortex_sandbox::{
     Allocation, CacheUsage, CompiledCache, DEFAULT_CACHE_BYTES, Ending, Failure, LimitError, LimitSource, Limits,
-    Outcome, Overrides, Sandbox,
+    Observer, Outcome, Overrides, Sandbox,
 };
 use serde_json::Value;
 
@@ -23,6 +23,7 @@ use crate::recorder::Recorder;
 use crate::reference::ToolReference;
 use crate::registry::{Listed, Registry, Tool, ToolSource};
 use crate::secrets::Secrets;
+use crate::state::States;
 
 /// Where things are and what is allowed. The runtime looks nowhere else.
 #[derive(Clone, Debug)]
@@ -73,6 +74,8 @@ pub struct CallOptions {
     pub context: Option<Value>,
     /// Hears what a first call builds.
     pub progress: Option<Arc<dyn Progress>>,
+    /// Hears what the tool says while it runs.
+    pub observer: Option<Arc<dyn Observer>>,
 }
 
 /// Where in its input a tool finds [`CallOptions::context`].
@@ -125,6 +128,7 @@ impl Runtime {
                 policy: settings.policy,
                 environment: settings.environment,
                 secrets: Secrets::new(&settings.home),
+                states: States::new(&settings.home),
                 ceiling: settings.ceiling,
             },
             last_id: AtomicU64::new(ExecutionId::first(u64::from_le_bytes(seed)).as_u64()),
@@ -266,11 +270,12 @@ impl Inner {
             Ok(limits) => limits,
             Err(error) => return refused(&error),
         };
-        let mut outcome = ready
-            .runnable
-            .call(ready.tool.spec.name.as_str(), &input, &limits, &ready.grants, options.deterministic)
-            .await;
-        if let (Some(failure), Some(limit)) = (&mut outcome.error, overrides.limit_of(outcome.ending)) {
+        let mut outcome =
+            ready.runnable.call(ready.tool.spec.name.as_str(), &input, &limits, &ready.grants, options).await;
+        if let Some(failure) = &mut outcome.error
+            && let Some(limit) = overrides.limit_of(outcome.ending, failure)
+        {
+            let limit = if limit == "timeout" { "time" } else { &limit };
             failure.hint = Some(format!("this call was given its own limit: give it more {limit}, up to the tool's"));
         }
         outcome

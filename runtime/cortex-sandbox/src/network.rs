@@ -29,7 +29,7 @@ use crate::guest::Grants;
 use crate::network::client::Client;
 use crate::network::ledger::Ledger;
 
-pub(crate) use ledger::Account;
+pub(crate) use ledger::{Account, Refused};
 pub use limits::{HttpLimits, HttpOverrides};
 pub use rule::{HostRule, NetworkRule, RuleScheme};
 

@@ -282,6 +282,7 @@ mod contract_tool_remembers {
                         limits: &limits,
                         grants: &grants,
                         seed: None,
+                        observer: None,
                     };
                     let outcome = sandbox.invoke(component, call).await;
                     let expected = json!({"calls": 1, "last": null, "file": null, "input": input});

@@ -5,6 +5,8 @@ mod builds;
 #[cfg(test)]
 mod cache;
 #[cfg(test)]
+mod capabilities;
+#[cfg(test)]
 mod contracts;
 #[cfg(test)]
 mod foreign;
