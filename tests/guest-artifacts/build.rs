@@ -11,6 +11,7 @@ use fs_err as fs;
 const SUITES: &[(&str, &str)] = &[
     ("contract", "how a component sees a call and how the host sees its answer"),
     ("foreign", "components made by other people's tools"),
+    ("hostile", "guests that try to break out, or to take the host down"),
     ("limit", "what a call may use"),
     ("network", "what HTTP requests may reach and use"),
 ];

@@ -5,6 +5,7 @@ use fs_err as fs;
 use wit_component::{StringEncoding, metadata};
 use wit_parser::Resolve;
 
+use crate::attacks;
 use crate::command::say;
 use crate::layout::Layout;
 
@@ -12,6 +13,7 @@ use crate::layout::Layout;
 const WORLD: &str = "tool";
 
 pub(crate) fn run(layout: &Layout, check: bool) -> anyhow::Result<()> {
+    attacks::run(layout, check)?;
     let path = layout.guest_crate().join("src/component-type.bin");
     let wanted = component_type(layout).context("the world cannot be encoded")?;
     if fs::read(&path).is_ok_and(|found| found == wanted) {

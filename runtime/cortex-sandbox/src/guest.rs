@@ -122,6 +122,11 @@ impl Guest {
         self.wasi.as_ref().map_or_else(Default::default, |wasi| (wasi.stdout.take(), wasi.stderr.take()))
     }
 
+    /// Whether what the guest wrote to standard output is UTF-8.
+    pub(crate) fn wrote_text(&self) -> bool {
+        self.wasi.as_ref().is_none_or(|wasi| wasi.stdout.is_text())
+    }
+
     pub(crate) fn grants(&self) -> &Grants {
         &self.grants
     }

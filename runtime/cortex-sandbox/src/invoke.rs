@@ -52,6 +52,12 @@ enum Returned {
 /// The longest error message that is kept from a guest. Agents read it; the rest is in the logs.
 const MESSAGE_BYTES: usize = 4096;
 
+/// The longest code of an error, and the longest name of a function in a backtrace: words, not texts.
+const WORD_BYTES: usize = 128;
+
+/// How deep a result may be nested. Readers of JSON give up there, this program's own included, or run out of stack.
+const RESULT_DEPTH: usize = 127;
+
 impl Sandbox {
     /// Calls a component in a fresh instance. Every end of a call, good or bad, is an [`Outcome`].
     ///
@@ -183,15 +189,21 @@ fn finish(
         instantiate_us: micros(instantiated - started),
         http_requests: account.requests,
     };
+    let wrote_text = guest.wrote_text();
     let (stdout, stderr) = guest.output();
     let mut outcome = match ran {
+        Ok(Returned::Exit(0)) if !wrote_text => {
+            let message = "the result is not UTF-8, as JSON is";
+            Outcome { stdout, ..hinted(Ending::InvalidOutput, message, "encode bytes, for instance as Base64") }
+        }
         Ok(returned) => answered(returned, stdout, &stderr, call.limits),
         Err(error) => Outcome { stdout, ..stopped(&error, call.limits, instantiated == started) },
     };
     outcome.stderr = stderr;
     outcome.usage = usage;
     if let (Ending::Trap, Some(failure)) = (outcome.ending, &mut outcome.error) {
-        failure.hint = last_line(&outcome.stderr.text).map(|line| format!("the tool's last words: {line}"));
+        let words = |line: &str| format!("the tool's last words: {}", shortened(line.to_owned(), MESSAGE_BYTES));
+        failure.hint = last_line(&outcome.stderr.text).map(words);
     }
     outcome.decisions = account.decisions;
     if let Some(refusal) = account.refusal {
@@ -278,10 +290,12 @@ fn answered(returned: Returned, stdout: Captured, stderr: &Captured, limits: &Li
             check_size(data, limits).unwrap_or_else(|| tool_error(error))
         }
         Returned::ErrorValue(value) => {
-            let message = said(&value).unwrap_or_else(|| value.to_string());
-            let mut outcome = failed(Ending::ToolError, message);
-            outcome.result = raw(value.to_string()).ok();
-            outcome
+            let json = value.to_string();
+            check_size(json.len(), limits).unwrap_or_else(|| {
+                let mut outcome = failed(Ending::ToolError, said(&value).unwrap_or_else(|| json.clone()));
+                outcome.result = raw(json).ok();
+                outcome
+            })
         }
         Returned::BadArguments(error) => failed(Ending::InvalidInput, error.to_string()),
     };
@@ -301,12 +315,15 @@ fn success(result: Option<Box<RawValue>>) -> Outcome {
 }
 
 fn failed(ending: Ending, message: impl Into<String>) -> Outcome {
-    let mut message = message.into();
-    if message.len() > MESSAGE_BYTES {
-        message.truncate(message.floor_char_boundary(MESSAGE_BYTES));
-        message.push('…');
+    Outcome::failed(ending, Failure::new(ending.as_str(), shortened(message.into(), MESSAGE_BYTES)))
+}
+
+fn shortened(mut text: String, bytes: usize) -> String {
+    if text.len() > bytes {
+        text.truncate(text.floor_char_boundary(bytes));
+        text.push('…');
     }
-    Outcome::failed(ending, Failure::new(ending.as_str(), message))
+    text
 }
 
 fn hinted(ending: Ending, message: impl Into<String>, hint: impl Into<String>) -> Outcome {
@@ -322,10 +339,33 @@ fn raw(json: String) -> Result<Box<RawValue>, serde_json::Error> {
 }
 
 fn parsed(json: String, hint: &str) -> Outcome {
+    if depth(&json) > RESULT_DEPTH {
+        let message = format!("the result is nested more than {RESULT_DEPTH} levels deep");
+        return hinted(Ending::InvalidOutput, message, "return a flatter document");
+    }
     match raw(json) {
         Ok(result) => success(Some(result)),
         Err(error) => hinted(Ending::InvalidOutput, format!("the result is not JSON: {error}"), hint),
     }
+}
+
+/// How deep a JSON document is nested. Right for every document that is JSON, which is all that it is asked about.
+fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_text,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 fn check_size(bytes: usize, limits: &Limits) -> Option<Outcome> {
@@ -349,8 +389,8 @@ fn tool_error(error: ToolError) -> Outcome {
     let mut outcome = failed(Ending::ToolError, error.message);
     let failure = outcome.error.as_mut();
     if let Some(failure) = failure {
-        failure.code = error.code;
-        match error.data.map(|data| raw(data.clone()).map_err(|_| data)) {
+        failure.code = shortened(error.code, WORD_BYTES);
+        match error.data.map(|data| if depth(&data) > RESULT_DEPTH { Err(data) } else { raw(data.clone()).map_err(|_| data) }) {
             Some(Ok(result)) => outcome.result = Some(result),
             Some(Err(not_json)) => failure.details = Some(Value::String(not_json)),
             None => {}
@@ -420,7 +460,8 @@ fn stopped(error: &wasmtime::Error, limits: &Limits, instantiating: bool) -> Out
         None => refused_by_host(error, limits, instantiating),
     };
     if let (Some(backtrace), Some(failure)) = (error.downcast_ref::<WasmBacktrace>(), &mut outcome.error) {
-        let names = backtrace.frames().iter().filter_map(|frame| frame.func_name()).map(Value::from);
+        let names = backtrace.frames().iter().filter_map(|frame| frame.func_name());
+        let names = names.map(|name| Value::from(shortened(name.to_owned(), WORD_BYTES)));
         failure.details = Some(serde_json::json!({ "backtrace": names.collect::<Vec<_>>() }));
     }
     outcome

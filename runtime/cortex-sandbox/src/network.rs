@@ -11,6 +11,7 @@
 
 pub(crate) mod address;
 mod body;
+mod bound;
 mod client;
 mod connect;
 mod ledger;
@@ -29,6 +30,7 @@ use crate::guest::Grants;
 use crate::network::client::Client;
 use crate::network::ledger::Ledger;
 
+pub(crate) use bound::bound_requests;
 pub(crate) use ledger::Account;
 pub use limits::{HttpLimits, HttpOverrides};
 pub use rule::{HostRule, NetworkRule, RuleScheme};
