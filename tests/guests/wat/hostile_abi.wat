@@ -8,7 +8,7 @@
     (data (i32.const 0x110) "\ff\ff\ff\ff" "\01\00\00\00") ;; from the last address on
     (data (i32.const 0x118) "\00\02\00\00" "\00\00\00\20") ;; 2^29: times 8 it is 2^32, which is 0 in 32 bits
     (data (i32.const 0x120) "\01\02\00\00" "\01\00\00\00") ;; not aligned
-    (data (i32.const 0x128) "\00\00\00\00" "\00\40\00\00") ;; 2^14 of them, in bounds
+    (data (i32.const 0x128) "\00\40\00\00" "\00\40\00\00") ;; 2^14 bytes that are zero
     (data (i32.const 0x130) "\10\02\00\00" "\02\00\00\00") ;; two surrogates of the same half
     (data (i32.const 0x200) "\ff\ff\ff\ff")
     (data (i32.const 0x210) "\00\d8\00\d8")

@@ -127,8 +127,9 @@ fn exported_functions_are_bounded_in_number() {
 fn types_that_are_too_many_for_a_schema_are_not_written_out() {
     let bytes = guests::read(guests::HOSTILE_TYPES);
     assert!(bytes.len() < 1000);
-    refused(&bytes, "", "the component has several functions");
-    refused(&bytes, "#answer", "the types of the component are too many to be written as JSON Schema");
+    for function in ["", "#answer"] {
+        refused(&bytes, function, "the types of the component are too many to be written as JSON Schema");
+    }
 }
 
 /// Attack: every bit of a component flipped, one in each byte

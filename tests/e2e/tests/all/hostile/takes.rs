@@ -95,11 +95,12 @@ fn standard_input_has_an_end() {
 }
 
 /// Attack: one wait for 1,000,000 things at once
-/// Ends: `success`: a list of numbers is all that it is
+/// Ends: `trap`: what is lent counts as what is held
 #[test]
-fn a_long_list_of_waits_is_only_a_list() {
+fn a_list_of_waits_is_as_long_as_handles_are_many() {
     let execution = takes(json!({"attack": "poll", "count": 1_000_000}));
-    assert_eq!(execution.ending, Ending::Success, "{:?}", execution.error);
+    assert_ended(&execution, Ending::Trap, "handle limit exceeded");
+    assert_eq!(takes(json!({"attack": "poll", "count": 1000})).ending, Ending::Success);
 }
 
 /// Attack: sockets of any kind, each a file of the host's
