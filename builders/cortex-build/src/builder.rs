@@ -8,7 +8,7 @@ use crate::artefact::{ArtefactLock, artefact_name};
 use crate::error::BuildError;
 use crate::languages::language;
 use crate::plan::{Reason, plan};
-use crate::source::{SourceTree, sha256};
+use crate::source::{SourceTree, data_folders, sha256};
 use crate::store::{ComponentStore, StoredComponent, lock};
 use crate::toolchain::Package;
 
@@ -155,7 +155,7 @@ impl Workshop {
             return Err(BuildError::NotPossible { tool: plan.tool, backend: plan.backend, reason, hint });
         };
         let Some(builder) = language(kind) else { return prebuilt(spec, folder) };
-        let tree = SourceTree::read(folder, manifest)?;
+        let tree = SourceTree::read_without(folder, manifest, &data_folders(spec))?;
         let source = source_digest(spec, &tree, builder)?;
         if !force && let Some(built) = self.find(spec, folder, &source)? {
             return Ok(built);

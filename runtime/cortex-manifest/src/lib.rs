@@ -61,8 +61,9 @@ pub use quantity::{ByteSize, Count, Fuel, InvalidQuantity, MilliCpu, Millisecond
 pub use rule::{ComplexityLimit, Rule};
 pub use schema::{manifest_schema, policy_schema};
 pub use spec::{
-    Access, Backend, Build, BuildArgs, Command, Engine, Entrypoint, Environment, Example, Expected, FolderRequest,
-    HealthCheck, HttpResources, Implementation, ImplementationType, Parameter, ParameterType, Permissions, Resources,
-    Runtime, SecretRequest, SecretUse, Sha256Digest, State, Target, ToolSpec, Validation,
+    Access, Backend, Build, BuildArgs, Command, Engine, Entrypoint, Environment, Example, Expected, FileResources,
+    FolderRequest, HealthCheck, HttpResources, Implementation, ImplementationType, Parameter, ParameterType,
+    Permissions, Resources, Runtime, SecretRequest, SecretUse, Sha256Digest, State, StateResources, Target, ToolSpec,
+    Validation,
 };
 pub use yaml::MANIFEST_BYTES_MAX;

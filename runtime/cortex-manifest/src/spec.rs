@@ -12,7 +12,10 @@ mod permissions;
 
 pub use build::{Build, BuildArgs, Engine, Sha256Digest, Target};
 pub use health_check::{Command, Expected, HealthCheck};
-pub use implementation::{Backend, Entrypoint, HttpResources, Implementation, ImplementationType, Resources, Runtime};
+pub use implementation::{
+    Backend, Entrypoint, FileResources, HttpResources, Implementation, ImplementationType, Resources, Runtime,
+    StateResources,
+};
 pub use parameter::{Parameter, ParameterType, Validation};
 pub(crate) use permissions::network_rule;
 pub use permissions::{Access, FolderRequest, Permissions, SecretRequest, SecretUse};

@@ -86,7 +86,40 @@ pub struct Resources {
     pub fuel: Option<Fuel>,
     pub output_bytes: Option<ByteSize>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_bytes: Option<ByteSize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instances: Option<Count>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handles: Option<Count>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copy_bytes: Option<ByteSize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub random_bytes: Option<ByteSize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_lines: Option<Count>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<FileResources>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<StateResources>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpResources>,
+}
+
+/// What one call asks to do to files, besides what it writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct FileResources {
+    pub created: Option<Count>,
+    pub path_bytes: Option<ByteSize>,
+}
+
+/// What a tool asks to keep in its state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct StateResources {
+    pub keys: Option<Count>,
+    pub size_bytes: Option<ByteSize>,
+    pub key_bytes: Option<ByteSize>,
 }
 
 /// What the HTTP requests of one call ask for.
@@ -97,6 +130,8 @@ pub struct HttpResources {
     pub concurrent: Option<Count>,
     pub request_bytes: Option<ByteSize>,
     pub response_bytes: Option<ByteSize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header_bytes: Option<ByteSize>,
     pub timeout_ms: Option<Milliseconds>,
 }
 
@@ -246,6 +281,21 @@ impl Resources {
             disk_bytes: quantity_of("disk", raw.disk.as_ref().map(|l| (&l.value.0, l.at)), problems),
             fuel: quantity_of("fuel", raw.fuel.as_ref().map(|l| (&l.value.0, l.at)), problems),
             output_bytes: quantity_of("output", raw.output.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            input_bytes: quantity_of("input", raw.input.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            instances: quantity_of("instances", raw.instances.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            handles: quantity_of("handles", raw.handles.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            copy_bytes: quantity_of("copy", raw.copy.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            random_bytes: quantity_of("random", raw.random.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            log_lines: quantity_of("log", raw.log.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            files: raw.files.as_ref().map(|raw| FileResources {
+                created: quantity_of("created", raw.created.as_ref().map(|l| (&l.value.0, l.at)), problems),
+                path_bytes: quantity_of("path", raw.path.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            }),
+            state: raw.state.as_ref().map(|raw| StateResources {
+                keys: quantity_of("keys", raw.keys.as_ref().map(|l| (&l.value.0, l.at)), problems),
+                size_bytes: quantity_of("size", raw.size.as_ref().map(|l| (&l.value.0, l.at)), problems),
+                key_bytes: quantity_of("key", raw.key.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            }),
             http: raw.http.as_ref().map(|raw| HttpResources::from_raw(raw, problems)),
         }
     }
@@ -258,6 +308,7 @@ impl HttpResources {
             concurrent: quantity_of("concurrent", raw.concurrent.as_ref().map(|l| (&l.value.0, l.at)), problems),
             request_bytes: quantity_of("request", raw.request.as_ref().map(|l| (&l.value.0, l.at)), problems),
             response_bytes: quantity_of("response", raw.response.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            header_bytes: quantity_of("headers", raw.headers.as_ref().map(|l| (&l.value.0, l.at)), problems),
             timeout_ms: quantity_of("timeout", raw.timeout.as_ref().map(|l| (&l.value.0, l.at)), problems),
         }
     }

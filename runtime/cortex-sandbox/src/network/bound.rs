@@ -24,9 +24,8 @@ const AUTHORITY_BYTES: usize = 1024;
 
 type Answer = wasmtime::Result<(Result<(), ()>,)>;
 
-/// Puts bounds around the functions that fill in a request.
+/// Puts bounds around the functions that fill in a request. They take the place of wasmtime's own.
 pub(crate) fn bound_requests(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    linker.allow_shadowing(true);
     let mut types = linker.instance(TYPES)?;
     types.func_wrap(
         "[method]outgoing-request.set-method",
@@ -48,6 +47,5 @@ pub(crate) fn bound_requests(linker: &mut Linker<Guest>) -> wasmtime::Result<()>
             Ok((store.data_mut().http().set_authority(request, authority)?,))
         },
     )?;
-    linker.allow_shadowing(false);
     Ok(())
 }

@@ -306,13 +306,13 @@ fn a_method_is_a_word() {
 }
 
 /// Attack: 100,000 headers in a request
-/// Ends: `denied`
+/// Ends: `limit_exceeded`
 #[test]
 fn a_request_with_too_many_headers_is_not_sent() {
     let target = Target::new();
     let tools = fetches(&[&format!("http://{}", target.authority())], "timeout: 1h");
     let execution = fetch(&tools, json!({"authority": target.authority(), "header_count": 100_000}));
-    assert_ended(&execution, Ending::Denied, "headers of more than 65536 bytes: the limit `http.headers`");
+    assert_ended(&execution, Ending::LimitExceeded, "headers of more than 65536 bytes: the limit `http.headers`");
     target.assert_untouched("a request with 100,000 headers");
 }
 
@@ -371,7 +371,7 @@ fn a_slow_server_has_the_call_s_time_and_no_more() {
 }
 
 /// Attack: an answer without end, with and without a length, and in chunks
-/// Ends: `denied` at the limit `http.response`
+/// Ends: `limit_exceeded`
 #[test]
 fn an_answer_without_end_is_stopped_at_its_limit() {
     for begin in ["content-length: 1000000000000", "transfer-encoding: chunked", "connection: close"] {
@@ -380,24 +380,24 @@ fn an_answer_without_end_is_stopped_at_its_limit() {
             let piece = [b"4000\r\n".as_slice(), &[b'x'; 0x4000], b"\r\n"].concat();
             write_until_gone(stream, &piece);
         });
-        assert_ended(&execution, Ending::Denied, "an answer with more than 1048576 bytes: the limit `http.response`");
+        assert_ended(&execution, Ending::LimitExceeded, "an answer with more than 1048576 bytes: the limit `http.response`");
     }
 }
 
 /// Attack: an answer with 100,000 headers, with one that never ends, and with trailers that never end
-/// Ends: `denied` or `tool_error`
+/// Ends: `limit_exceeded` or `tool_error`
 #[test]
 fn the_headers_of_an_answer_are_bounded() {
     let many = served("timeout: 1h", CallOptions::default(), |stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\n").unwrap();
         write_until_gone(stream, b"x-many: x\r\n");
     });
-    assert_ended(&many, Ending::Denied, "the limit `http.headers`");
+    assert_ended(&many, Ending::LimitExceeded, "the limit `http.headers`");
     let long = served("timeout: 1h", CallOptions::default(), |stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\nx-long: ").unwrap();
         write_until_gone(stream, &[b'x'; 4096]);
     });
-    assert_ended(&long, Ending::Denied, "the limit `http.headers`");
+    assert_ended(&long, Ending::LimitExceeded, "the limit `http.headers`");
     let trailers = served("timeout: 1h", CallOptions::default(), |stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n").unwrap();
         write_until_gone(stream, b"x-trailer: x\r\n");
