@@ -62,8 +62,8 @@ pub use rule::{ComplexityLimit, Rule};
 pub use schema::{manifest_schema, policy_schema};
 pub use spec::{
     Access, Backend, Build, BuildArgs, Command, Engine, Entrypoint, Environment, Example, Expected, FileResources,
-    FolderRequest, HealthCheck, HttpResources, Implementation, ImplementationType, Parameter, ParameterType,
+    FolderRequest, HealthCheck, HostPart, HttpResources, Implementation, ImplementationType, Parameter, ParameterType,
     Permissions, Resources, Runtime, SecretRequest, SecretUse, Sha256Digest, State, StateResources, Target, ToolSpec,
-    Validation,
+    Validation, WARM_MAX,
 };
 pub use yaml::MANIFEST_BYTES_MAX;

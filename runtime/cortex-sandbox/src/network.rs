@@ -14,6 +14,7 @@ mod body;
 mod bound;
 mod client;
 mod connect;
+mod egress;
 mod ledger;
 mod limits;
 mod rule;
@@ -31,7 +32,8 @@ use crate::network::client::Client;
 use crate::network::ledger::Ledger;
 
 pub(crate) use bound::bound_requests;
-pub(crate) use ledger::{Account, Refused};
+pub use egress::{Egress, EgressBody, Refused, Tunnel};
+pub(crate) use ledger::{Account, FirstRefusal};
 pub use limits::{HttpLimits, HttpOverrides};
 pub use rule::{HostRule, NetworkRule, RuleScheme};
 
