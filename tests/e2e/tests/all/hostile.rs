@@ -20,6 +20,7 @@ mod cancelled;
 mod computes;
 mod files;
 mod network;
+mod secrets;
 mod takes;
 mod tool;
 mod traces;
@@ -53,6 +54,16 @@ const PARAMETERS: &[(&str, &str)] = &[
     ("times", "integer"),
 ];
 
+/// What `contract_tool_answers` is told as well.
+const SAYS: &[(&str, &str)] = &[
+    ("code", "string"),
+    ("message", "string"),
+    ("data", "string"),
+    ("stdout", "string"),
+    ("stderr", "string"),
+    ("panic", "string"),
+];
+
 /// A runtime with one hostile tool, `attack`, and one that is none.
 struct Arena(Tools);
 
@@ -63,8 +74,13 @@ impl Arena {
 
     fn with(guest: &str, resources: &str, sections: &str, change: impl FnOnce(Settings) -> Settings) -> Self {
         let tools = Tools::with(change);
-        let has_parameters = guest != guests::HOSTILE_ABI;
-        tools.add("attack", guest, if has_parameters { PARAMETERS } else { &[] }, resources, sections);
+        // Components of the other contracts have parameters of their own.
+        let parameters = match guest {
+            guests::HOSTILE_HOST | guests::HOSTILE_FILES | guests::HOSTILE_TOOL => PARAMETERS,
+            guests::CONTRACT_TOOL_ANSWERS => SAYS,
+            _ => &[],
+        };
+        tools.add("attack", guest, parameters, resources, sections);
         tools.add("honest", guests::CONTRACT_TOOL_ANSWERS, &[("text", "string")], "", "");
         Self(tools)
     }
