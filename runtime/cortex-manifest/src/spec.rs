@@ -7,6 +7,7 @@ mod build;
 mod field;
 mod health_check;
 mod implementation;
+mod mcp;
 mod parameter;
 mod permissions;
 
@@ -16,6 +17,7 @@ pub use implementation::{
     Backend, Entrypoint, FileResources, HttpResources, Implementation, ImplementationType, Resources, Runtime,
     StateResources, WARM_MAX,
 };
+pub use mcp::{Ask, Mcp, Publish, ResultForm};
 pub use parameter::{Parameter, ParameterType, Validation};
 pub(crate) use permissions::network_rule;
 pub use permissions::{Access, FolderRequest, HostPart, Permissions, SecretRequest, SecretUse};
@@ -56,6 +58,8 @@ pub struct ToolSpec {
     pub implementation: Implementation,
     pub environment: Environment,
     pub permissions: Permissions,
+    #[serde(skip_serializing_if = "Mcp::is_default")]
+    pub mcp: Mcp,
     pub examples: Vec<Example>,
     /// Private, because the schema is made from them and must go on saying the same.
     parameters: Vec<Parameter>,
@@ -140,6 +144,7 @@ impl ToolSpec {
             implementation: Implementation::of_component(),
             environment: Environment::default(),
             permissions: Permissions::default(),
+            mcp: Mcp::default(),
             examples: Vec::new(),
             parameters: Vec::new(),
             input_schema,
@@ -183,6 +188,7 @@ impl ToolSpec {
         let examples = examples_from_raw(examples, input_schema.as_ref().filter(|_| problems.is_empty()), problems);
         let environment = raw.environment.map(|raw| Environment::from_raw(raw, problems)).unwrap_or_default();
         let permissions = raw.permissions.map(|raw| Permissions::from_raw(raw.value, problems)).unwrap_or_default();
+        let mcp = raw.mcp.map(|raw| Mcp::from_raw(raw, &parameters, problems)).unwrap_or_default();
         let mut tags: Vec<String> = Vec::new();
         for Located { value: tag, .. } in raw.tags.unwrap_or_default() {
             if !tags.contains(&tag.0) {
@@ -202,6 +208,7 @@ impl ToolSpec {
             implementation: implementation?,
             environment,
             permissions,
+            mcp,
             examples,
             parameters,
             input_schema: input_schema?,

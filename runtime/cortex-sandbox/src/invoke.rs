@@ -366,7 +366,16 @@ fn redact(outcome: &mut Outcome, secrets: &[Secret]) {
     };
     text(&mut outcome.stdout.text);
     text(&mut outcome.stderr.text);
+    for decision in &mut outcome.decisions {
+        text(&mut decision.target);
+        decision.reason.as_mut().map(text);
+    }
+    for line in &mut outcome.log {
+        text(&mut line.context);
+        text(&mut line.message);
+    }
     if let Some(failure) = &mut outcome.error {
+        text(&mut failure.code);
         text(&mut failure.message);
         failure.hint.as_mut().map(text);
         if let Some(shown) = failure.details.as_ref().and_then(|details| redacted(&details.to_string(), secrets)) {

@@ -79,7 +79,7 @@ impl Language for JavaScript {
 
     fn entry(&self, spec: &ToolSpec, folder: &Path) -> Option<SourceEntry> {
         let path = entry_point(spec, folder)?;
-        let function = is_function(&fs::read_to_string(folder.join(&path)).ok()?);
+        let function = program::is_function(&fs::read_to_string(folder.join(&path)).ok()?);
         Some(SourceEntry { path, function })
     }
 

@@ -42,7 +42,7 @@ pub struct Tunnel {
 impl Egress {
     /// The way out of a call with these grants.
     pub fn new(grants: &Arc<Grants>, limits: HttpLimits) -> Self {
-        Self(Client { grants: Arc::clone(grants), limits, ledger: Arc::new(Ledger::default()) })
+        Self(Client { grants: Arc::clone(grants), limits, traceparent: None, ledger: Arc::new(Ledger::default()) })
     }
 
     /// Sends a request, whose address is absolute, if it is covered.
