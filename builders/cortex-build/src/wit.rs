@@ -18,6 +18,8 @@ const FILES: &[(&str, &[u8])] = wit![
     "deps/filesystem.wit",
     "deps/http.wit",
     "deps/io.wit",
+    "deps/keyvalue.wit",
+    "deps/logging.wit",
     "deps/random.wit",
     "deps/sockets.wit",
 ];

@@ -32,6 +32,8 @@ pub(crate) struct Client {
     pub(crate) grants: Arc<Grants>,
     pub(crate) limits: HttpLimits,
     pub(crate) ledger: Arc<Ledger>,
+    /// The trace that the call is a part of.
+    pub(crate) traceparent: Option<HeaderValue>,
 }
 
 /// The rest of a request's work, once there is an answer: reading the connection.
@@ -51,6 +53,9 @@ impl Client {
         let target = self.target(&parts)?;
         let (rule, reach) = self.permitted(&target)?;
         self.add_secrets(&mut parts, &target, reach)?;
+        if let Some(traceparent) = &self.traceparent {
+            parts.headers.insert("traceparent", traceparent.clone());
+        }
         self.check_headers(&parts)?;
         let options = options.unwrap_or_default();
         let patience =
@@ -96,7 +101,7 @@ impl Client {
         let response = response.map_err(|_| Error::ConnectionReadTimeout)?;
         let response = response.map_err(|error| failed(error, &self.limits, &self.ledger))?;
         let patience = patience(options.between_bytes_timeout);
-        let Self { limits, ledger, grants } = self;
+        let Self { limits, ledger, grants, .. } = self;
         let mask = Mask::new(&grants.secrets);
         let mut response = response.map(|body| {
             let left = limits.response_bytes;
@@ -116,7 +121,7 @@ impl Client {
     }
 
     /// The rule that covers a request, and which addresses the server may have by all rules together.
-    fn permitted(&self, target: &Target) -> Result<(&NetworkRule, Reach), Error> {
+    pub(crate) fn permitted(&self, target: &Target) -> Result<(&NetworkRule, Reach), Error> {
         let (rule, asked) = self.asked(target)?;
         let operator = &self.grants.operator;
         if let Some(rule) = operator.denied.iter().find(|rule| rule.covers_anyhow(target)) {
@@ -182,7 +187,7 @@ impl Client {
     }
 
     /// One address that may not be reached is enough: which one is connected to would be up to chance.
-    fn check_addresses(&self, target: &Target, reach: Reach, addresses: &[SocketAddr]) -> Result<(), Error> {
+    pub(crate) fn check_addresses(&self, target: &Target, reach: Reach, addresses: &[SocketAddr]) -> Result<(), Error> {
         let refused = addresses.iter().map(|address| (address.ip(), Class::of(address.ip())));
         let Some((address, class)) = refused.into_iter().find(|(_, class)| !reach.allows(*class)) else {
             return Ok(());

@@ -5,7 +5,11 @@ mod builds;
 #[cfg(test)]
 mod cache;
 #[cfg(test)]
+mod capabilities;
+#[cfg(test)]
 mod contracts;
+#[cfg(test)]
+mod executions;
 #[cfg(test)]
 mod foreign;
 #[cfg(test)]
