@@ -64,9 +64,8 @@ pub use schema::{manifest_schema, policy_schema};
 pub use spec::{
     Access, Ask, Backend, Build, BuildArgs, Command, Engine, Entrypoint, Environment, Example, Expected, FileResources,
     FolderRequest, HealthCheck, HttpResources, Implementation, ImplementationType, Mcp, Parameter, ParameterType,
-    Permissions, Publish, Resources, ResultForm, Runtime, SecretRequest, SecretUse, Sha256Digest, State, StateResources,
-    Target, ToolSpec,
-    Validation,
+    Permissions, Publish, Resources, ResultForm, Runtime, SecretRequest, SecretUse, Sha256Digest, State,
+    StateResources, Target, ToolSpec, Validation,
 };
 pub use uri::{InvalidUri, UriTemplate};
 pub use yaml::MANIFEST_BYTES_MAX;
