@@ -93,6 +93,11 @@ impl SourceTree {
         Ok(format!("sha256:{:x}", hasher.finalize()))
     }
 
+    /// The files' paths, relative to the folder, sorted.
+    pub(crate) fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
     /// Whether a file is part of the tree.
     pub fn contains(&self, file: &str) -> bool {
         self.files.iter().any(|path| path == Path::new(file))

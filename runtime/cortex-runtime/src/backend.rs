@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use cortex_build::{BackendKind, BuildError, Progress, StoredComponent, Workshop, sha256};
 use cortex_sandbox::{
-    CacheError, Call, CompiledCache, Component, Contract, Ending, Failure, Function, Grants, Limits, Outcome, Sandbox,
-    SandboxError,
+    CacheError, Call, CompiledCache, Component, Contract, Ending, Failure, Function, Outcome, Sandbox, SandboxError,
 };
 use serde_json::Value;
 
@@ -230,19 +229,10 @@ impl Runnable {
         component.cached
     }
 
-    /// Calls the tool. Every end is an outcome.
-    pub(crate) async fn call(
-        &self,
-        name: &str,
-        input: &Value,
-        limits: &Limits,
-        grants: &Arc<Grants>,
-        options: &CallOptions,
-    ) -> Outcome {
+    /// Calls the tool, whose function is known here. Every end is an outcome.
+    pub(crate) async fn call(&self, call: Call<'_>) -> Outcome {
         let Self::Component(RunnableComponent { sandbox, component, function, .. }) = self;
-        let (seed, observer) = (options.deterministic, options.observer.as_ref());
-        let function = function.as_ref();
-        sandbox.invoke(component, Call { name, function, input, limits, grants, seed, observer }).await
+        sandbox.invoke(component, Call { function: function.as_ref(), ..call }).await
     }
 }
 

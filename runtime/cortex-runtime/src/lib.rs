@@ -15,9 +15,16 @@
 
 mod audit;
 mod backend;
+mod call;
 mod check;
+mod database;
 mod error;
+mod event;
 mod execution;
+mod executions;
+mod flight;
+mod gate;
+mod identity;
 mod limits;
 mod load;
 mod policy;
@@ -28,10 +35,12 @@ mod runtime;
 mod secrets;
 mod standard;
 mod state;
+mod telemetry;
 mod variables;
 
 pub use audit::{Audit, Import};
 pub use backend::Prepared;
+pub use call::CallHandle;
 pub use check::{Check, CheckReport};
 pub use cortex_build::{
     BackendKind, BuildError, BuilderKind, LANGUAGES, Plan, Program, Progress, Silent, State, Toolchain, Toolchains,
@@ -46,9 +55,16 @@ pub use cortex_sandbox::{
     Limits, LogLevel, LogLine, Observer, Overrides, ToolProgress, Usage,
 };
 pub use error::RuntimeError;
-pub use execution::{Execution, ExecutionId, Status};
+pub use event::Event;
+pub use execution::{Caller, Execution, Status};
+pub use executions::{Cancelling, Executions, Filter, Page, Record, Summary};
+pub use flight::Flight;
+pub use gate::{QueueLimits, QueueUsage};
+pub use identity::{ExecutionId, NoExecutionId};
 pub use policy::{Permit, Policy};
+pub use recorder::Retention;
 pub use reference::ToolReference;
 pub use registry::{Listed, Tool, ToolSource};
 pub use runtime::{CONTEXT_KEY, CallOptions, Runtime, Settings};
 pub use secrets::{SECRET_VARIABLE, SecretError, Secrets};
+pub use telemetry::{CallSpan, Phases, Telemetry};

@@ -90,6 +90,8 @@ pub(crate) struct Guest {
     seed: Option<u64>,
     /// What the host refused, but for requests, which keep a ledger of their own.
     refusals: Option<Box<Refusals>>,
+    /// The trace that the call is a part of, for the guest's requests.
+    traceparent: Option<Box<str>>,
     wasi: Option<Wasi>,
     network: Option<Box<Network>>,
 }
@@ -137,6 +139,7 @@ impl Guest {
             program,
             seed: call.seed,
             refusals: None,
+            traceparent: call.traceparent.map(Into::into),
             wasi: None,
             network: None,
         }
@@ -226,8 +229,9 @@ impl WasiView for Guest {
 
 impl WasiHttpView for Guest {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        let Self { grants, limits, network, table, .. } = self;
-        let network = network.get_or_insert_with(|| Box::new(Network::new(grants, limits.http)));
+        let Self { grants, limits, traceparent, network, table, .. } = self;
+        let network =
+            network.get_or_insert_with(|| Box::new(Network::new(grants, limits.http, traceparent.as_deref())));
         WasiHttpCtxView { ctx: &mut network.ctx, table, hooks: &mut network.hooks }
     }
 }

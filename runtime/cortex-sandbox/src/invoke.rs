@@ -1,8 +1,9 @@
 //! One call: a fresh store and instance, the call under its limits, and the outcome classified by type.
 
-use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -24,6 +25,13 @@ use crate::network::Refused;
 use crate::output::OutputExceeded;
 use crate::secret::{Secret, redacted};
 
+/// What may stop a call from outside.
+pub trait Interrupt: Send + Sync {
+    /// Asked whenever the guest waits for something, or has computed for a tick. `Ready` stops it; otherwise the waker is
+    /// to be woken when it shall be asked again.
+    fn poll_interrupted(&self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
 /// One call of a component.
 #[derive(Clone, Copy)]
 pub struct Call<'a> {
@@ -41,13 +49,39 @@ pub struct Call<'a> {
     pub seed: Option<u64>,
     /// Hears what the tool says while it runs.
     pub observer: Option<&'a Arc<dyn Observer>>,
+    /// Who may stop the call.
+    pub interrupt: Option<&'a dyn Interrupt>,
+    /// The W3C `traceparent` that the guest's requests carry.
+    pub traceparent: Option<&'a str>,
 }
 
-impl fmt::Debug for Call<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl<'a> Call<'a> {
+    /// A call of a component that is a tool, and nothing besides.
+    pub fn new(name: &'a str, input: &'a Value, limits: &'a Limits, grants: &'a Arc<Grants>) -> Self {
+        Self {
+            name,
+            function: None,
+            input,
+            limits,
+            grants,
+            seed: None,
+            observer: None,
+            interrupt: None,
+            traceparent: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Call<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Call").field("name", &self.name).field("limits", &self.limits).finish_non_exhaustive()
     }
 }
+
+/// The error by which a guest is stopped from outside.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the call was cancelled")]
+struct Interrupted;
 
 /// What came back from the guest, before it is known whether it is any good.
 enum Returned {
@@ -82,6 +116,7 @@ impl Sandbox {
         let ran = match call.limits.apply(&mut store, component.contract(), started) {
             Ok(()) => {
                 let run = run(component, &mut store, &call, &text, &mut instantiated);
+                let run = interruptible(run, call.interrupt);
                 // Epochs stop a guest that computes; a timer stops one that waits in the host.
                 if component.isolated {
                     run.await
@@ -94,6 +129,19 @@ impl Sandbox {
         };
         finish(&mut store, &call, ran, started, instantiated)
     }
+}
+
+/// Runs a guest until it is done or stopped from outside.
+async fn interruptible<T>(
+    run: impl Future<Output = wasmtime::Result<T>>,
+    interrupt: Option<&dyn Interrupt>,
+) -> wasmtime::Result<T> {
+    let mut run = pin!(run);
+    std::future::poll_fn(|cx| match (run.as_mut().poll(cx), interrupt) {
+        (Poll::Pending, Some(interrupt)) => interrupt.poll_interrupted(cx).map(|()| Err(Interrupted.into())),
+        (polled, _) => polled,
+    })
+    .await
 }
 
 async fn run(
@@ -433,6 +481,9 @@ fn stopped(error: &wasmtime::Error, limits: &Limits, instantiating: bool) -> Out
     }
     if let Some(exceeded) = error.downcast_ref::<OutputExceeded>() {
         return too_large_result(exceeded.limit_bytes + 1, exceeded.limit_bytes);
+    }
+    if let Some(interrupted) = error.downcast_ref::<Interrupted>() {
+        return failed(Ending::Cancelled, interrupted.to_string());
     }
     if let Some(full) = error.downcast_ref::<PoolConcurrencyLimitError>() {
         return hinted(Ending::BackendUnavailable, full.to_string(), "make fewer calls at the same time");

@@ -35,7 +35,7 @@ pub use ending::{Captured, Decision, Ending, Failure, Outcome, Usage};
 pub use engine::{Allocation, ENGINE_VERSION, Sandbox, SandboxError};
 pub use files::{FileLimits, FileOverrides, Folder};
 pub use guest::{Grants, OperatorRules, Refusal};
-pub use invoke::Call;
+pub use invoke::{Call, Interrupt};
 pub use json::ConversionError;
 pub use limits::{LimitError, LimitSource, Limits, Overrides};
 pub use logging::{LogLevel, LogLine, Observer, ToolProgress};

@@ -19,8 +19,8 @@ mod rule;
 
 use std::sync::Arc;
 
-use http::HeaderName;
 use http::header::{EXPECT, TE, TRAILER};
+use http::{HeaderName, HeaderValue};
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpHooks,
 };
@@ -45,10 +45,11 @@ pub(crate) struct Network {
 pub(crate) struct Hooks(Client);
 
 impl Network {
-    pub(crate) fn new(grants: &Arc<Grants>, limits: HttpLimits) -> Self {
+    pub(crate) fn new(grants: &Arc<Grants>, limits: HttpLimits, traceparent: Option<&str>) -> Self {
         let mut ctx = WasiHttpCtx::new();
         ctx.set_field_size_limit(usize::try_from(limits.header_bytes).unwrap_or(usize::MAX));
-        let client = Client { grants: Arc::clone(grants), limits, ledger: Arc::new(Ledger::default()) };
+        let traceparent = traceparent.and_then(|traceparent| HeaderValue::try_from(traceparent).ok());
+        let client = Client { grants: Arc::clone(grants), limits, ledger: Arc::new(Ledger::default()), traceparent };
         Self { ctx, hooks: Hooks(client) }
     }
 

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use cortex_manifest::{ByteSize, Capability, Fuel, Milliseconds, VariableName};
@@ -254,8 +255,8 @@ pub(crate) enum ToolchainAction {
 #[group(required = true, multiple = false)]
 pub(crate) struct Languages {
     /// The languages
-    #[arg(value_enum, value_name = "LANG")]
-    pub(crate) languages: Vec<Lang>,
+    #[arg(value_parser = kind_parser(), value_name = "LANG")]
+    pub(crate) languages: Vec<BuilderKind>,
     /// Every language
     #[arg(long)]
     pub(crate) all: bool,
@@ -264,8 +265,15 @@ pub(crate) struct Languages {
 impl Languages {
     pub(crate) fn kinds(&self) -> impl Iterator<Item = BuilderKind> {
         let every: &[BuilderKind] = if self.all { LANGUAGES } else { &[] };
-        self.languages.iter().map(|lang| lang.kind()).chain(every.iter().copied())
+        self.languages.iter().chain(every).copied()
     }
+}
+
+/// Everything that can be installed, by its name: the languages and the second engine of one of them.
+fn kind_parser() -> impl TypedValueParser<Value = BuilderKind> {
+    let kind = |name: String| LANGUAGES.iter().copied().find(|kind| kind.as_str() == name);
+    PossibleValuesParser::new(LANGUAGES.iter().map(|kind| kind.as_str()))
+        .map(move |name| kind(name).expect("only these names are taken"))
 }
 
 /// The files that people write.
@@ -400,17 +408,19 @@ impl Command {
     pub(crate) fn format(&self) -> Format {
         match self {
             Self::Run(run) => run.reading.format,
-            Self::Show(tool) | Self::Plan(tool) | Self::Audit(tool) => tool.reading.format,
             Self::Build(build) => build.reading.format,
             Self::Test(test) => test.reading.format,
+            Self::Show(tool)
+            | Self::Plan(tool)
+            | Self::Audit(tool)
+            | Self::Policy(Policy { action: PolicyAction::Explain(tool) }) => tool.reading.format,
             Self::List(reading)
             | Self::Version(reading)
             | Self::Doctor(reading)
             | Self::Toolchain(Toolchain { action: ToolchainAction::List(reading) })
+            | Self::Policy(Policy { action: PolicyAction::Check(reading) })
+            | Self::Secret(Secret { action: SecretAction::List(reading) })
             | Self::Cache(Cache { action: Some(CacheAction::Info(reading)) }) => reading.format,
-            Self::Policy(Policy { action: PolicyAction::Check(reading) })
-            | Self::Secret(Secret { action: SecretAction::List(reading) }) => reading.format,
-            Self::Policy(Policy { action: PolicyAction::Explain(tool) }) => tool.reading.format,
             Self::Cache(_)
             | Self::New(_)
             | Self::Toolchain(_)

@@ -48,13 +48,14 @@ pub(crate) fn compiler_said(details: Option<&serde_json::Value>, printer: &Print
 }
 
 fn classify(error: &RuntimeError) -> (ExitStatus, &'static str) {
-    match error {
-        RuntimeError::UnknownTool { .. } => (ExitStatus::Manifest, "unknown_tool"),
-        RuntimeError::NoTool { .. } => (ExitStatus::Manifest, "no_tool"),
-        RuntimeError::Manifest(_) => (ExitStatus::Manifest, "invalid_manifest"),
-        RuntimeError::Limit(_) => (ExitStatus::Denied, "denied"),
-        RuntimeError::NotReady { ending, .. } => (ExitStatus::of_ending(*ending), ending.as_str()),
+    let status = match error {
+        RuntimeError::UnknownTool { .. } | RuntimeError::NoTool { .. } | RuntimeError::Manifest(_) => {
+            ExitStatus::Manifest
+        }
+        RuntimeError::Limit(_) => ExitStatus::Denied,
+        RuntimeError::NotReady { ending, .. } => ExitStatus::of_ending(*ending),
         // What is left is this machine's: the engine, the disk, the database.
-        _ => (ExitStatus::Internal, "internal"),
-    }
+        _ => ExitStatus::Internal,
+    };
+    (status, error.code())
 }

@@ -289,12 +289,13 @@ pub(crate) struct RawStateLimits {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Build")]
 pub(crate) struct RawBuild {
-    /// What builds the tool.
+    /// What builds the tool. `quickjs` and `spidermonkey` are what JavaScript runs on in a component: without it the program
+    /// decides, by what it uses.
     ///
     /// ```yaml
     /// engine: pip
     /// ```
-    pub(crate) engine: Option<RawEngine>,
+    pub(crate) engine: Option<Located<RawEngine>>,
     /// The list of the tool's libraries, relative to this manifest.
     ///
     /// ```yaml
@@ -344,6 +345,8 @@ pub(crate) enum RawEngine {
     Go,
     Docker,
     Cargo,
+    QuickJs,
+    SpiderMonkey,
 }
 
 /// What Rust compiles for.

@@ -77,8 +77,7 @@ fn answer(component: &Component) -> serde_json::Value {
     let function = component.function(None);
     let input =
         if function.is_some_and(|function| function.name == "grow") { json!({"elements": 1}) } else { json!({}) };
-    let call =
-        Call { name: "guest", function, input: &input, limits: &limits, grants: &grants, seed: None, observer: None };
+    let call = Call { function, ..Call::new("guest", &input, &limits, &grants) };
     let outcome = block_on(sandbox().invoke(component, call));
     assert_eq!(outcome.ending, Ending::Success, "{:?}", outcome.error);
     serde_json::from_str(outcome.result.unwrap().get()).unwrap()

@@ -275,15 +275,7 @@ mod contract_tool_remembers {
                 for round in 0..50 {
                     let input = json!({"lane": lane, "round": round});
                     let (limits, grants) = (Limits::DEFAULT, Arc::new(Grants::none()));
-                    let call = Call {
-                        name: "guest",
-                        function: None,
-                        input: &input,
-                        limits: &limits,
-                        grants: &grants,
-                        seed: None,
-                        observer: None,
-                    };
+                    let call = Call::new("guest", &input, &limits, &grants);
                     let outcome = sandbox.invoke(component, call).await;
                     let expected = json!({"calls": 1, "last": null, "file": null, "input": input});
                     assert_eq!(result(&outcome), expected);

@@ -80,15 +80,7 @@ mod limit_spins {
         let (spins, sleeps) = (host::load(&sandbox, guests::LIMIT_SPINS), host::load(&sandbox, guests::LIMIT_SLEEPS));
         let (grants, short) = (Arc::new(Grants::none()), Limits { timeout: Duration::from_millis(10), ..AMPLE });
         let (forever, a_while) = (json!({}), json!({"ms": 300}));
-        let call = |input, limits| Call {
-            name: "guest",
-            function: None,
-            input,
-            limits,
-            grants: &grants,
-            seed: None,
-            observer: None,
-        };
+        let call = |input, limits| Call::new("guest", input, limits, &grants);
         // Whether a deadline passes while the long call goes on is up to the machine, so it is tried until one does.
         let mut passed = 0;
         while passed == 0 {
@@ -115,15 +107,7 @@ mod limit_spins {
         let sandbox = Sandbox::new(Allocation::Pooled { calls: 1 }).unwrap();
         let spins = host::load(&sandbox, guests::LIMIT_SPINS);
         let (forever, once, grants) = (json!({}), json!({"rounds": 1}), Arc::new(Grants::none()));
-        let call = |input| Call {
-            name: "guest",
-            function: None,
-            input,
-            limits: &AMPLE,
-            grants: &grants,
-            seed: None,
-            observer: None,
-        };
+        let call = |input| Call::new("guest", input, &AMPLE, &grants);
         block_on(async {
             let mut first = Box::pin(sandbox.invoke(&spins, call(&forever)));
             // Polled until its first epoch tick: from then on it runs.

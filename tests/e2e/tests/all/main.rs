@@ -9,6 +9,8 @@ mod capabilities;
 #[cfg(test)]
 mod contracts;
 #[cfg(test)]
+mod executions;
+#[cfg(test)]
 mod foreign;
 #[cfg(test)]
 mod go;
@@ -26,3 +28,5 @@ mod python;
 mod record;
 #[cfg(test)]
 mod source;
+#[cfg(test)]
+mod web;
