@@ -63,9 +63,9 @@ pub use rule::{ComplexityLimit, Rule};
 pub use schema::{manifest_schema, policy_schema};
 pub use spec::{
     Access, Ask, Backend, Build, BuildArgs, Command, Engine, Entrypoint, Environment, Example, Expected, FileResources,
-    FolderRequest, HealthCheck, HttpResources, Implementation, ImplementationType, Mcp, Parameter, ParameterType,
-    Permissions, Publish, Resources, ResultForm, Runtime, SecretRequest, SecretUse, Sha256Digest, State,
-    StateResources, Target, ToolSpec, Validation,
+    FolderRequest, HealthCheck, HostPart, HttpResources, Implementation, ImplementationType, Mcp, Parameter,
+    ParameterType, Permissions, Publish, Resources, ResultForm, Runtime, SecretRequest, SecretUse, Sha256Digest, State,
+    StateResources, Target, ToolSpec, Validation, WARM_MAX,
 };
 pub use uri::{InvalidUri, UriTemplate};
 pub use yaml::MANIFEST_BYTES_MAX;

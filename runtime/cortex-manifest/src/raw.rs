@@ -11,6 +11,7 @@ mod one_or_many;
 mod parameter;
 mod permissions;
 mod policy;
+mod runtime;
 mod scalar;
 
 pub(crate) use implementation::{
@@ -21,8 +22,9 @@ pub(crate) use mcp::{RawAsk, RawMcp, RawPublish, RawResultForm};
 pub(crate) use network_rule::{RawMethod, RawNetworkMethods, RawNetworkRule};
 pub(crate) use one_or_many::{MapOrList, OneOrMany};
 pub(crate) use parameter::{RawParameter, RawParameterType, RawValidation};
-pub(crate) use permissions::{RawAccess, RawFilesystem, RawPermissions, RawSecret};
+pub(crate) use permissions::{RawAccess, RawFilesystem, RawHostPart, RawPermissions, RawSecret};
 pub(crate) use policy::{RawCapabilities, RawFolder, RawPolicy, RawToolPolicy};
+pub(crate) use runtime::RawRunsOn;
 pub(crate) use scalar::{RawCount, RawCpu, RawDuration, RawSize, RawText, RawVersion};
 
 use std::collections::BTreeMap;

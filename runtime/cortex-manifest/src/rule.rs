@@ -79,6 +79,14 @@ pub enum Rule {
     Digest { digest: String },
     #[error("a health check of type `{kind}` needs `{field}`")]
     HealthCheckIncomplete { kind: &'static str, field: &'static str },
+    #[error("`{image}` is no image")]
+    Image { image: String },
+    #[error("`{name}` is no package of Debian")]
+    PackageName { name: String },
+    #[error("`warm` is {count}, more than {limit}")]
+    TooManyWarm { count: u64, limit: u8 },
+    #[error("`warm` and `reuse` exclude each other")]
+    WarmAndReuse,
     #[error("`runtime: {runtime}` cannot run on `backend: {backend}`")]
     BackendCannotRun { runtime: &'static str, backend: &'static str },
 
@@ -171,6 +179,10 @@ impl Rule {
             Rule::MissingEntrypoint { .. } => Some("add `entrypoint: ./…`, the file that is the tool".to_owned()),
             Rule::OnlyForRuntime { field, .. } => Some(format!("leave `{field}` out")),
             Rule::HealthCheckIncomplete { field, .. } => Some(format!("add `{field}: …`, or write `type: none`")),
+            Rule::Image { .. } => Some("write `name:tag`, such as `ruby:3.3-slim`".to_owned()),
+            Rule::PackageName { .. } => Some("write a name such as `jq`, or `jq=1.6-2.1`".to_owned()),
+            Rule::TooManyWarm { limit, .. } => Some(format!("write at most {limit}")),
+            Rule::WarmAndReuse => Some("leave one of them out".to_owned()),
             Rule::BackendCannotRun { .. } => Some("write `backend: docker` or leave `backend` out".to_owned()),
             Rule::EmptyEnum { .. } => Some("list the values allowed, or leave `enum` out".to_owned()),
             Rule::EnumType { kind: "string", value, .. } => Some(format!("write it in quotes: `\"{value}\"`")),

@@ -15,12 +15,12 @@ pub use build::{Build, BuildArgs, Engine, Sha256Digest, Target};
 pub use health_check::{Command, Expected, HealthCheck};
 pub use implementation::{
     Backend, Entrypoint, FileResources, HttpResources, Implementation, ImplementationType, Resources, Runtime,
-    StateResources,
+    StateResources, WARM_MAX,
 };
 pub use mcp::{Ask, Mcp, Publish, ResultForm};
 pub use parameter::{Parameter, ParameterType, Validation};
 pub(crate) use permissions::network_rule;
-pub use permissions::{Access, FolderRequest, Permissions, SecretRequest, SecretUse};
+pub use permissions::{Access, FolderRequest, HostPart, Permissions, SecretRequest, SecretUse};
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -108,6 +108,8 @@ struct BuildInputs<'a> {
     runtime: Option<Runtime>,
     entrypoint: Option<&'a Entrypoint>,
     build: &'a Build,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<&'a str>,
     /// Whether it asks for a server at all: some languages link their HTTP client only then.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     network: bool,
@@ -168,6 +170,7 @@ impl ToolSpec {
             runtime: implementation.runtime,
             entrypoint: implementation.entrypoint.as_ref(),
             build: &implementation.build,
+            image: implementation.image.as_deref(),
             network: !self.permissions.network.is_empty(),
         };
         serde_json::to_vec(&inputs).expect("plain data with text keys is always JSON")

@@ -9,7 +9,6 @@ use cortex_sandbox::{
 use serde_json::Value;
 
 use crate::registry::{Tool, ToolSource};
-use crate::runtime::CallOptions;
 use crate::standard::StandardTool;
 
 /// Makes tools ready to run.

@@ -343,12 +343,12 @@ impl Inner {
             Ok(input) => input,
             Err(invalid) => return invalid_input(&invalid),
         };
-        clock.phases.validate = clock.lap();
         if let Some(context) = &options.context
             && input.is_object()
         {
             input.to_mut()[CONTEXT_KEY] = context.clone();
         }
+        clock.phases.validate = clock.lap();
         let limits = match ready.limits.as_ref().map_err(Clone::clone).and_then(|limits| limits.lowered(overrides)) {
             Ok(limits) => limits,
             Err(error) => return refused(&error),

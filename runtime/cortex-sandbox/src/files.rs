@@ -74,7 +74,7 @@ impl Folder {
     fn open(&self) -> io::Result<std::fs::File> {
         let base = confined::open_ambient_dir(&self.base, cap_primitives::ambient_authority())?;
         // Step by step: a link on the way, which an earlier call may have left there, is no folder.
-        let steps = self.below.components();
+        let mut steps = self.below.components();
         steps.try_fold(base, |folder, step| confined::open_dir_nofollow(&folder, Path::new(step.as_os_str())))
     }
 }

@@ -13,7 +13,7 @@ use crate::files::{Files, Folder};
 use crate::invoke::Call;
 use crate::limits::{Limiter, Limits, limit_reached};
 use crate::logging::{Log, LogLine, Observer};
-use crate::network::{Account, Network, NetworkRule, Refused};
+use crate::network::{Account, FirstRefusal, Network, NetworkRule};
 use crate::output::{BoundedOutput, Overflow};
 use crate::secret::{Secret, SecretPlace};
 use crate::state::StateHandle;
@@ -108,7 +108,7 @@ pub(crate) struct HostUsage {
 #[derive(Default)]
 struct Refusals {
     decisions: Vec<Decision>,
-    first: Option<Refused>,
+    first: Option<FirstRefusal>,
 }
 
 /// What a program is told at its start: its name, and its input as first argument and standard input.
@@ -165,7 +165,7 @@ impl Guest {
         {
             refusals.decisions.push(decision);
         }
-        refusals.first.get_or_insert(Refused { ending, failure });
+        refusals.first.get_or_insert(FirstRefusal { ending, failure });
     }
 
     /// Enters a limit that was reached.
@@ -186,7 +186,7 @@ impl Guest {
         }
         if let Some(reached) = self.files.as_ref().and_then(|files| files.quota.reached()) {
             let failure = limit_reached(reached.limit, &reached.to_string());
-            account.refusal.get_or_insert(Refused { ending: Ending::LimitExceeded, failure });
+            account.refusal.get_or_insert(FirstRefusal { ending: Ending::LimitExceeded, failure });
         }
         account
     }

@@ -21,7 +21,7 @@ use crate::guest::{Grants, Guest, Program, Refusal};
 use crate::json;
 use crate::limits::{DeadlineExceeded, LimitReached, Limits, MemoryExceeded, limit_reached};
 use crate::logging::Observer;
-use crate::network::Refused;
+use crate::network::{Account, Egress, FirstRefusal};
 use crate::output::OutputExceeded;
 use crate::secret::{Secret, redacted};
 
@@ -247,6 +247,7 @@ fn finish(
         files_created,
         random_bytes: guest.usage.random_bytes,
         state_bytes: guest.usage.state_bytes,
+        cpu_us: 0,
     };
     let log = guest.take_log();
     let (stdout, stderr) = guest.output();
@@ -257,6 +258,11 @@ fn finish(
     outcome.stderr = stderr;
     outcome.usage = usage;
     outcome.log = log;
+    settle(outcome, account, guest.grants())
+}
+
+/// What an outcome becomes by what was granted: refusals are named, secrets are taken out.
+fn settle(mut outcome: Outcome, account: Account, grants: &Grants) -> Outcome {
     if let (Ending::Trap, Some(failure)) = (outcome.ending, &mut outcome.error) {
         failure.hint = last_line(&outcome.stderr.text).map(|line| format!("the tool's last words: {line}"));
     }
@@ -264,7 +270,6 @@ fn finish(
     if let Some(refusal) = account.refusal {
         outcome = refused_by_grants(outcome, refusal);
     }
-    let grants = guest.grants();
     if !grants.refused.is_empty() {
         not_granted(&mut outcome, &grants.refused);
     }
@@ -272,6 +277,62 @@ fn finish(
         redact(&mut outcome, &grants.secrets);
     }
     outcome
+}
+
+/// What a function answered that is called in a process of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// A JSON document.
+    Result(String),
+    /// An error as in the `tool` contract.
+    Error {
+        /// A word that programs test.
+        code: String,
+        /// What went wrong.
+        message: String,
+        /// A JSON document in place of the result.
+        data: Option<String>,
+    },
+}
+
+/// For backends that run a tool elsewhere: the same rules, so that a tool ends in the same way wherever it ran.
+impl Outcome {
+    /// The outcome of a program that exited with `code`.
+    pub fn of_program(code: i32, stdout: Captured, stderr: Captured) -> Self {
+        let outcome = exited(code, stdout, &stderr);
+        Self { stderr, ..outcome }
+    }
+
+    /// The outcome of a function's answer. What it wrote to its streams is a log.
+    pub fn of_answer(answer: Answer, stdout: Captured, stderr: Captured, limits: &Limits) -> Self {
+        let returned = match answer {
+            Answer::Result(json) => Returned::Json(json),
+            Answer::Error { code, message, data } => Returned::ToolError(ToolError { code, message, data }),
+        };
+        let outcome = answered(returned, stdout, &stderr, limits);
+        Self { stderr, ..outcome }
+    }
+
+    /// A limit of the tool ended the call. `limit` is its name in `implementation.resources`.
+    pub fn stopped_by(ending: Ending, message: impl Into<String>, limit: &str) -> Self {
+        hinted(ending, message, format!("raise `implementation.resources.{limit}` in the manifest"))
+    }
+
+    /// The result is larger than it may be.
+    pub fn of_too_large_result(limits: &Limits) -> Self {
+        too_large_result(limits.output_bytes + 1, limits.output_bytes)
+    }
+
+    /// The input is larger than it may be.
+    pub fn of_too_large_input(bytes: usize, limits: &Limits) -> Self {
+        too_large_input(bytes, limits)
+    }
+
+    /// What becomes of the outcome by what was granted: refused requests are named, secrets are taken out.
+    #[must_use]
+    pub fn settled(self, egress: Option<&Egress>, grants: &Grants) -> Self {
+        settle(self, egress.map(Egress::account).unwrap_or_default(), grants)
+    }
 }
 
 /// What was asked for and not granted is part of the record; a tool that failed may have failed for it.
@@ -307,8 +368,8 @@ fn redact(outcome: &mut Outcome, secrets: &[Secret]) {
 }
 
 /// A tool hears that a request was refused, not why, and may do without it. One that fails after that has failed for it.
-fn refused_by_grants(mut outcome: Outcome, refused: Refused) -> Outcome {
-    let Refused { ending, failure: mut refusal } = refused;
+fn refused_by_grants(mut outcome: Outcome, refused: FirstRefusal) -> Outcome {
+    let FirstRefusal { ending, failure: mut refusal } = refused;
     if !matches!(outcome.ending, Ending::ToolError | Ending::Trap | Ending::InvalidOutput) {
         return outcome;
     }
