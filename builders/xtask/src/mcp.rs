@@ -103,19 +103,21 @@ fn fixtures(layout: &Layout) -> anyhow::Result<tempfile::TempDir> {
         fs::copy(&manifest, folder.join(MANIFEST))?;
         if fs::read_to_string(&manifest)?.contains("runtime: rust") {
             fs::create_dir(folder.join("src"))?;
-            for file in ["Cargo.toml", "Cargo.lock", "src/lib.rs"] {
+            for file in ["Cargo.toml", "src/lib.rs"] {
                 fs::copy(source.join("reporting").join(file), folder.join(file))?;
             }
         } else {
             fs::copy(source.join("main.js"), folder.join("main.js"))?;
         }
     }
+    fs::copy(source.join("cortex.yml"), stage.path().join("cortex.yml"))?;
     Ok(stage)
 }
 
 fn conformance(layout: &Layout, suites: &Suites, revision: &str) -> anyhow::Result<Count> {
     let fixtures = fixtures(layout)?;
-    let manifests = [Path::new("--manifests"), fixtures.path()];
+    let policy = fixtures.path().join("cortex.yml");
+    let manifests = [Path::new("--manifests"), fixtures.path(), Path::new("--policy"), &policy];
     // Before the suite begins: it waits for an answer, not for a compiler.
     let build = Program::new(cortex_wasm(layout)).args(manifests).args(["build", "--all"]);
     build.dir(layout.root()).env("CORTEX_HOME", layout.home()).output()?;
