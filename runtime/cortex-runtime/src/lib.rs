@@ -45,7 +45,7 @@ pub use cortex_build::{
     BackendKind, BuildError, BuilderKind, LANGUAGES, Plan, Program, Progress, Silent, State, Toolchain, Toolchains,
     machine, template,
 };
-pub use cortex_manifest::{InputSchema, ManifestError, ToolSpec};
+pub use cortex_manifest::{InputSchema, ManifestError, ToolPattern, ToolSpec};
 pub use cortex_sandbox::{
     Allocation, CacheUsage, Captured, Contract, Decision, ENGINE_VERSION, Ending, Failure, Function, LimitError,
     Limits, Overrides, Usage,
@@ -59,7 +59,7 @@ pub use gate::{QueueLimits, QueueUsage};
 pub use identity::{ExecutionId, NoExecutionId};
 pub use policy::{Permit, Policy};
 pub use recorder::Retention;
-pub use reference::ToolReference;
+pub use reference::{Target, ToolReference};
 pub use registry::{Listed, Tool, ToolSource};
 pub use runtime::{CallOptions, Runtime, Settings};
 pub use secrets::{SECRET_VARIABLE, SecretError, Secrets};
