@@ -9,6 +9,7 @@ use fs_err as fs;
 
 /// What a guest's name may begin with, and what is tested with it.
 const SUITES: &[(&str, &str)] = &[
+    ("capability", "what a tool may reach of the host's, once it was granted"),
     ("contract", "how a component sees a call and how the host sees its answer"),
     ("foreign", "components made by other people's tools"),
     ("limit", "what a call may use"),

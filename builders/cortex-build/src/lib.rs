@@ -17,11 +17,11 @@ mod toolchains;
 mod wit;
 
 pub use artefact::{ARTEFACT_LOCK, ArtefactLock, artefact_name};
-pub use builder::{Built, Origin, Progress, Silent, Workshop};
+pub use builder::{Built, Origin, Progress, Silent, SourceEntry, Workshop, source_entry};
 pub use error::BuildError;
 pub use languages::RustToolchain;
 pub use machine::{Program, machine};
 pub use plan::{BackendKind, BuilderKind, Plan, plan};
-pub use source::{SourceTree, sha256, stamp};
+pub use source::{SourceTree, data_folders, sha256, stamp};
 pub use store::{ComponentStore, StoredComponent};
 pub use toolchains::{LANGUAGES, State, Toolchain, Toolchains, template};

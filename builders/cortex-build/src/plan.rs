@@ -40,6 +40,8 @@ pub enum BuilderKind {
     JavaScript,
     /// As JavaScript, after its types were taken off.
     TypeScript,
+    /// The larger engine for JavaScript and TypeScript, which is installed only for programs that need it.
+    SpiderMonkey,
     /// `go build`, and the module made a component.
     Go,
     /// `tinygo build`.
@@ -56,6 +58,7 @@ impl BuilderKind {
             Self::Python => "python",
             Self::JavaScript => "javascript",
             Self::TypeScript => "typescript",
+            Self::SpiderMonkey => "spidermonkey",
             Self::Go => "go",
             Self::TinyGo => "tinygo",
             Self::Component => "component",
@@ -69,6 +72,7 @@ impl BuilderKind {
             Self::Python => "Python",
             Self::JavaScript => "JavaScript",
             Self::TypeScript => "TypeScript",
+            Self::SpiderMonkey => "SpiderMonkey",
             Self::Go | Self::TinyGo => "Go",
             Self::Component => "a component",
         }
@@ -178,10 +182,6 @@ impl Plan {
 
     fn docker(mut self) -> Self {
         self.backend = BackendKind::Docker;
-        self.blocked = Some(Reason {
-            because: "this version has no Docker backend".into(),
-            change: Some("use a tool that compiles to a component".into()),
-        });
         self
     }
 }

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
@@ -149,6 +149,25 @@ impl Program {
         }
     }
 
+    /// Starts a server and waits until a line of its standard error says what `ready` looks for.
+    pub(crate) fn start(mut self, ready: impl Fn(&str) -> Option<String>) -> anyhow::Result<(Server, String)> {
+        self.command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = self.command.spawn().with_context(|| self.cannot_start())?;
+        let stderr = BufReader::new(child.stderr.take().context("it was piped")?);
+        let server = Server(child);
+        let mut lines = stderr.lines();
+        let mut said = Vec::new();
+        while let Some(line) = lines.next().transpose()? {
+            if let Some(found) = ready(&line) {
+                // Whoever does not read holds the writer up.
+                std::thread::spawn(move || lines.for_each(drop));
+                return Ok((server, found));
+            }
+            said.push(line);
+        }
+        bail!("`{}` ended before it was ready: {}", self.line(), said.join("\n"));
+    }
+
     /// Whether it can be started and ends well, silently.
     pub(crate) fn works(mut self) -> bool {
         let status = self.command.stdout(Stdio::null()).stderr(Stdio::null()).status();
@@ -163,6 +182,18 @@ impl Program {
         let words = std::iter::once(self.command.get_program()).chain(self.command.get_args());
         let line: Vec<_> = words.map(OsStr::to_string_lossy).collect();
         line.join(" ")
+    }
+}
+
+/// A server that runs until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already, which is as good.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

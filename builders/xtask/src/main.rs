@@ -7,6 +7,7 @@ mod deny;
 mod generate;
 mod guests;
 mod layout;
+mod mcp;
 mod python;
 mod setup;
 mod steps;
@@ -65,6 +66,8 @@ enum Chore {
     Tidy,
     /// Checks licences, sources, duplicates and advisories of every dependency
     Deny,
+    /// Runs the official suites of the Model Context Protocol against the server that was built last
+    Mcp,
     /// Runs the benchmarks of `cortex-runtime`
     Bench {
         /// Passed on to `cargo bench`
@@ -100,6 +103,11 @@ fn run(chore: &Chore) -> anyhow::Result<bool> {
             if let Some(unreachable) = deny::advisories(&layout)? {
                 say(&unreachable);
             }
+        }
+        Chore::Mcp => {
+            let mut steps = steps::Steps::default();
+            mcp::run(&layout, &mut steps);
+            return Ok(steps.finish().failed == 0);
         }
         Chore::Bench { arguments } => {
             let bench = Program::cargo(&layout).args(["bench", "-p", "cortex-runtime"]).args(arguments);

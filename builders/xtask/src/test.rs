@@ -8,7 +8,7 @@ use crate::command::{Program, print, say};
 use crate::count::Count;
 use crate::layout::Layout;
 use crate::steps::{End, Steps};
-use crate::{artefacts, deny, generate, guests, setup, tidy, vendor_wit};
+use crate::{artefacts, deny, generate, guests, mcp, setup, tidy, vendor_wit};
 
 /// `false` when anything failed.
 pub(crate) fn run(layout: &Layout, filter: Option<&str>) -> bool {
@@ -46,6 +46,7 @@ pub(crate) fn run(layout: &Layout, filter: Option<&str>) -> bool {
     });
     if filter.is_none() {
         steps.step("shipped tools", || shipped_tools(layout));
+        mcp::run(layout, &mut steps);
     }
     let count = steps.finish();
     for test in &failed {

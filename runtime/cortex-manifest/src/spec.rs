@@ -7,15 +7,20 @@ mod build;
 mod field;
 mod health_check;
 mod implementation;
+mod mcp;
 mod parameter;
 mod permissions;
 
 pub use build::{Build, BuildArgs, Engine, Sha256Digest, Target};
 pub use health_check::{Command, Expected, HealthCheck};
-pub use implementation::{Backend, Entrypoint, HttpResources, Implementation, ImplementationType, Resources, Runtime};
+pub use implementation::{
+    Backend, Entrypoint, FileResources, HttpResources, Implementation, ImplementationType, Resources, Runtime,
+    StateResources, WARM_MAX,
+};
+pub use mcp::{Ask, Mcp, Publish, ResultForm};
 pub use parameter::{Parameter, ParameterType, Validation};
 pub(crate) use permissions::network_rule;
-pub use permissions::{Access, FolderRequest, Permissions, SecretRequest, SecretUse};
+pub use permissions::{Access, FolderRequest, HostPart, Permissions, SecretRequest, SecretUse};
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -53,6 +58,8 @@ pub struct ToolSpec {
     pub implementation: Implementation,
     pub environment: Environment,
     pub permissions: Permissions,
+    #[serde(skip_serializing_if = "Mcp::is_default")]
+    pub mcp: Mcp,
     pub examples: Vec<Example>,
     /// Private, because the schema is made from them and must go on saying the same.
     parameters: Vec<Parameter>,
@@ -101,6 +108,8 @@ struct BuildInputs<'a> {
     runtime: Option<Runtime>,
     entrypoint: Option<&'a Entrypoint>,
     build: &'a Build,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<&'a str>,
     /// Whether it asks for a server at all: some languages link their HTTP client only then.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     network: bool,
@@ -135,6 +144,7 @@ impl ToolSpec {
             implementation: Implementation::of_component(),
             environment: Environment::default(),
             permissions: Permissions::default(),
+            mcp: Mcp::default(),
             examples: Vec::new(),
             parameters: Vec::new(),
             input_schema,
@@ -160,6 +170,7 @@ impl ToolSpec {
             runtime: implementation.runtime,
             entrypoint: implementation.entrypoint.as_ref(),
             build: &implementation.build,
+            image: implementation.image.as_deref(),
             network: !self.permissions.network.is_empty(),
         };
         serde_json::to_vec(&inputs).expect("plain data with text keys is always JSON")
@@ -177,6 +188,7 @@ impl ToolSpec {
         let examples = examples_from_raw(examples, input_schema.as_ref().filter(|_| problems.is_empty()), problems);
         let environment = raw.environment.map(|raw| Environment::from_raw(raw, problems)).unwrap_or_default();
         let permissions = raw.permissions.map(|raw| Permissions::from_raw(raw.value, problems)).unwrap_or_default();
+        let mcp = raw.mcp.map(|raw| Mcp::from_raw(raw, &parameters, problems)).unwrap_or_default();
         let mut tags: Vec<String> = Vec::new();
         for Located { value: tag, .. } in raw.tags.unwrap_or_default() {
             if !tags.contains(&tag.0) {
@@ -196,6 +208,7 @@ impl ToolSpec {
             implementation: implementation?,
             environment,
             permissions,
+            mcp,
             examples,
             parameters,
             input_schema: input_schema?,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use cortex_build::BackendKind;
-use cortex_sandbox::{Captured, Contract, Decision, ENGINE_VERSION, Ending, Failure, Outcome, Usage};
+use cortex_sandbox::{Captured, Contract, Decision, ENGINE_VERSION, Ending, Failure, LogLine, Outcome, Usage};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
@@ -36,6 +36,9 @@ pub struct Execution {
     /// What the tool wanted to reach, and whether it was granted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub decisions: Vec<Decision>,
+    /// What the tool wrote into the record, in its order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<LogLine>,
     /// Standard output, unless it became the result.
     pub stdout: Captured,
     /// Standard error.
@@ -126,6 +129,7 @@ impl From<Ending> for Status {
             | Ending::MemoryExceeded
             | Ending::OutputExceeded
             | Ending::Denied
+            | Ending::LimitExceeded
             | Ending::Trap
             | Ending::BuildFailed
             | Ending::BackendUnavailable => Self::Failed,
@@ -163,6 +167,7 @@ impl Begun {
             error: outcome.error,
             usage: outcome.usage,
             decisions: outcome.decisions,
+            log: outcome.log,
             stdout: outcome.stdout,
             stderr: outcome.stderr,
             cached: self.cached,

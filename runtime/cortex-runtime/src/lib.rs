@@ -34,6 +34,7 @@ mod registry;
 mod runtime;
 mod secrets;
 mod standard;
+mod state;
 mod telemetry;
 mod variables;
 
@@ -43,12 +44,15 @@ pub use call::CallHandle;
 pub use check::{Check, CheckReport};
 pub use cortex_build::{
     BackendKind, BuildError, BuilderKind, LANGUAGES, Plan, Program, Progress, Silent, State, Toolchain, Toolchains,
-    machine, template,
+    machine, plan, template,
 };
-pub use cortex_manifest::{InputSchema, ManifestError, ToolPattern, ToolSpec};
+pub use cortex_manifest::{
+    Access, Ask, InputSchema, ManifestError, ManifestPath, Method, Parameter, ParameterType, Permissions, Publish,
+    ResultForm, State as ToolState, ToolPattern, ToolSpec,
+};
 pub use cortex_sandbox::{
     Allocation, CacheUsage, Captured, Contract, Decision, ENGINE_VERSION, Ending, Failure, Function, LimitError,
-    Limits, Overrides, Usage,
+    Limits, LogLevel, LogLine, Observer, Overrides, ToolProgress, Usage,
 };
 pub use error::RuntimeError;
 pub use event::Event;
@@ -61,6 +65,6 @@ pub use policy::{Permit, Policy};
 pub use recorder::Retention;
 pub use reference::{Target, ToolReference};
 pub use registry::{Listed, Tool, ToolSource};
-pub use runtime::{CallOptions, Runtime, Settings};
+pub use runtime::{CONTEXT_KEY, CallOptions, Runtime, Settings};
 pub use secrets::{SECRET_VARIABLE, SecretError, Secrets};
 pub use telemetry::{CallSpan, Phases, Telemetry};

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use cortex_build::{Progress, stamp};
+use cortex_build::{Progress, data_folders, stamp};
 use cortex_manifest::InputSchema;
 use cortex_sandbox::{Grants, LimitError, Limits};
 use lru::LruCache;
@@ -108,14 +108,14 @@ impl ReadyTools {
         let parsed = ToolReference::from(reference);
         let known = self.ready.lock().unwrap_or_else(PoisonError::into_inner).get(reference).map(Arc::clone);
         if let Some(ready) = known
-            && stamp_of(&ready.tool.source).is_some_and(|stamp| stamp == ready.stamp)
+            && stamp_of(&ready.tool).is_some_and(|stamp| stamp == ready.stamp)
         {
             ready.looked_ms.store(self.now_ms(), Ordering::Relaxed);
             return Ok(Ok((ready, true)));
         }
         let tool = registry.find(&parsed)?;
         // Taken before the build: a file that changes meanwhile is seen at the next look.
-        let stamp = stamp_of(&tool.source).unwrap_or_default();
+        let stamp = stamp_of(&tool).unwrap_or_default();
         let runnable = match backend.load(&tool, parsed.function.as_deref(), progress) {
             Ok(runnable) => runnable,
             Err(failure) => return Ok(Err(failure)),
@@ -148,12 +148,12 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Names, sizes and times of a tool's files; equal as long as nothing changed.
-fn stamp_of(source: &ToolSource) -> Option<u64> {
-    let path: &Path = match source {
+/// Names, sizes and times of a tool's files, but for those that it writes itself; equal as long as nothing changed.
+fn stamp_of(tool: &Tool) -> Option<u64> {
+    let path: &Path = match &tool.source {
         ToolSource::Standard => return Some(0),
         ToolSource::Component(path) => path,
         ToolSource::Folder { root, .. } => root,
     };
-    stamp(path).ok()
+    stamp(path, &data_folders(&tool.spec)).ok()
 }

@@ -22,6 +22,7 @@ use crate::error::RuntimeError;
 use crate::limits::{asked, overrides};
 use crate::registry::{Tool, ToolSource};
 use crate::secrets::Secrets;
+use crate::state::States;
 use crate::variables::from_files;
 
 /// The operator's policy. The default is none: asking is granting, within the built-in ceilings.
@@ -55,10 +56,12 @@ pub(crate) struct Operator {
     pub(crate) policy: Policy,
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) secrets: Secrets,
+    pub(crate) states: States,
     pub(crate) ceiling: Limits,
 }
 
 struct Supplies<'a> {
+    states: &'a States,
     environment: &'a BTreeMap<String, String>,
     secrets: &'a BTreeMap<String, String>,
 }
@@ -69,7 +72,7 @@ impl Operator {
         let spec = &tool.spec;
         let wanted = !spec.permissions.secrets.is_empty() || !spec.environment.secrets.is_empty();
         let secrets = if wanted { self.secrets.values(&self.environment)? } else { BTreeMap::new() };
-        let supplies = Supplies { environment: &self.environment, secrets: &secrets };
+        let supplies = Supplies { states: &self.states, environment: &self.environment, secrets: &secrets };
         self.policy.decide(tool, &supplies, &self.ceiling)
     }
 }
@@ -125,7 +128,7 @@ impl Judge<'_> {
         self.environment(&mut grants, supplies)?;
         self.secrets(&mut grants, supplies);
         self.folders();
-        self.state();
+        self.state(&mut grants, supplies);
         let limits = self.limits(ceiling);
         grants.refused = self.permits.iter().filter(|permit| !permit.granted).map(Refusal::from).collect();
         Ok(Decided { grants, limits, permits: self.permits })
@@ -230,10 +233,11 @@ impl Judge<'_> {
         }
     }
 
-    fn state(&mut self) {
+    fn state(&mut self, grants: &mut Grants, supplies: &Supplies<'_>) {
         if self.tool.spec.permissions.state {
             let any = |of: &Capabilities| of.state;
-            self.judge("state", self.tool.spec.name.to_string(), any, any, "state: true");
+            let granted = self.judge("state", self.tool.spec.name.to_string(), any, any, "state: true");
+            grants.state = granted.then(|| supplies.states.of_tool(self.tool));
         }
     }
 

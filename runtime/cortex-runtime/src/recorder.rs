@@ -173,7 +173,8 @@ impl Queue {
     fn let_go(&self, entries: Vec<Entry>) {
         let bytes = |execution: &Execution| {
             let result = execution.result.as_ref().map_or(0, |result| result.get().len());
-            result + execution.stdout.text.len() + execution.stderr.text.len()
+            let log: usize = execution.log.iter().map(|line| line.message.len()).sum();
+            result + execution.stdout.text.len() + execution.stderr.text.len() + log
         };
         let mut kept = Vec::with_capacity(entries.len().min(WRITTEN));
         for Entry { what, written } in entries {

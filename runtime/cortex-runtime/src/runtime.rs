@@ -9,7 +9,7 @@ use cortex_build::{BackendKind, Plan, Progress, Silent, Workshop, plan};
 use cortex_manifest::{InputSchema, InvalidInput};
 use cortex_sandbox::{
     Allocation, CacheUsage, Call as SandboxCall, CompiledCache, DEFAULT_CACHE_BYTES, Ending, Failure, Interrupt,
-    LimitError, LimitSource, Limits, Outcome, Overrides, Sandbox,
+    LimitError, LimitSource, Limits, Observer, Outcome, Overrides, Sandbox,
 };
 use serde_json::Value;
 use tokio::sync::broadcast;
@@ -29,6 +29,7 @@ use crate::recorder::{Recorder, Retention};
 use crate::reference::ToolReference;
 use crate::registry::{Listed, Registry, Tool, ToolSource};
 use crate::secrets::Secrets;
+use crate::state::States;
 use crate::telemetry::Telemetry;
 
 /// Where things are and what is allowed. The runtime looks nowhere else.
@@ -94,8 +95,13 @@ pub struct CallOptions {
     pub limits: Overrides,
     /// The same clocks and randomness as in every other call with this seed.
     pub deterministic: Option<u64>,
+    /// What the tool is told beside its parameters, under the key [`CONTEXT_KEY`] of its input. No parameter can have that
+    /// name, so no schema covers it and no caller can pass it as one.
+    pub context: Option<Value>,
     /// Hears what a first call builds.
     pub progress: Option<Arc<dyn Progress>>,
+    /// Hears what the tool says while it runs.
+    pub observer: Option<Arc<dyn Observer>>,
     /// Who calls, for the record.
     pub caller: Caller,
     /// The execution is in the record when the call returns. It costs one transaction, which is shared with all the calls
@@ -104,6 +110,9 @@ pub struct CallOptions {
     /// The W3C `traceparent` of what the call is a part of.
     pub traceparent: Option<String>,
 }
+
+/// Where in its input a tool finds [`CallOptions::context`].
+pub const CONTEXT_KEY: &str = "$mcp";
 
 impl std::fmt::Debug for CallOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -159,6 +168,7 @@ impl Runtime {
                 policy: settings.policy,
                 environment: settings.environment,
                 secrets: Secrets::new(&settings.home),
+                states: States::new(&settings.home),
                 ceiling: settings.ceiling,
             },
             flights,
@@ -227,6 +237,11 @@ impl Runtime {
         }
         let (ready, _) = self.0.load(tool, progress).await??;
         Ok(ready.schema.clone())
+    }
+
+    /// The manifests folders, in the order in which a name is looked up.
+    pub fn manifest_folders(&self) -> &[PathBuf] {
+        self.0.registry.folders()
     }
 
     /// Every tool there is, sorted by name, with the manifests that are not valid.
@@ -324,10 +339,15 @@ impl Inner {
         clock: &mut Clock,
     ) -> Outcome {
         let overrides = &options.limits;
-        let input = match ready.schema.apply(input) {
+        let mut input = match ready.schema.apply(input) {
             Ok(input) => input,
             Err(invalid) => return invalid_input(&invalid),
         };
+        if let Some(context) = &options.context
+            && input.is_object()
+        {
+            input.to_mut()[CONTEXT_KEY] = context.clone();
+        }
         clock.phases.validate = clock.lap();
         let limits = match ready.limits.as_ref().map_err(Clone::clone).and_then(|limits| limits.lowered(overrides)) {
             Ok(limits) => limits,
@@ -340,11 +360,15 @@ impl Inner {
             limits: &limits,
             grants: &ready.grants,
             seed: options.deterministic,
+            observer: options.observer.as_ref(),
             interrupt: Some(interrupt),
             traceparent,
         };
         let mut outcome = ready.runnable.call(call).await;
-        if let (Some(failure), Some(limit)) = (&mut outcome.error, overrides.limit_of(outcome.ending)) {
+        if let Some(failure) = &mut outcome.error
+            && let Some(limit) = overrides.limit_of(outcome.ending, failure)
+        {
+            let limit = if limit == "timeout" { "time" } else { &limit };
             failure.hint = Some(format!("this call was given its own limit: give it more {limit}, up to the tool's"));
         }
         outcome

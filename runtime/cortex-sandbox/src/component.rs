@@ -148,7 +148,8 @@ fn imports(sandbox: &Sandbox, compiled: &Compiled) -> Result<Vec<String>, Sandbo
         let provided = PROVIDED.iter().any(|package| {
             let (package, version) = package.split_once('@').unwrap_or((package, ""));
             name.strip_prefix(package).is_some_and(|rest| {
-                rest.starts_with('/') && rest.split_once('@').is_none_or(|(_, wanted)| wanted.starts_with(version))
+                (rest.starts_with('/') || rest.starts_with('@'))
+                    && rest.split_once('@').is_none_or(|(_, wanted)| wanted.starts_with(version))
             })
         });
         // An instance with only types in it (as of `cortex:tool/types`) asks the host for nothing.

@@ -6,6 +6,7 @@ use wasmtime::component::Linker;
 use wasmtime::{Config, Enabled, Engine, EngineWeak, PoolingAllocationConfig};
 
 use crate::guest::Guest;
+use crate::{files, logging, random, state};
 
 /// The engine that compiles and runs components. Fuel is comparable only between equal versions.
 pub const ENGINE_VERSION: &str = "wasmtime-48";
@@ -75,11 +76,14 @@ impl SandboxError {
 
 /// The packages that the host implements. What a guest may do with them is decided by its grants.
 pub(crate) const PROVIDED: &[&str] = &[
+    "cortex:tool/host@0.1",
     "wasi:cli@0.2",
     "wasi:clocks@0.2",
     "wasi:filesystem@0.2",
     "wasi:http@0.2",
     "wasi:io@0.2",
+    "wasi:keyvalue@0.2.0-draft",
+    "wasi:logging@0.1.0-draft",
     "wasi:random@0.2",
     "wasi:sockets@0.2",
 ];
@@ -105,6 +109,12 @@ impl Sandbox {
             let mut linker = Linker::new(&engine);
             wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
             wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+            linker.allow_shadowing(true);
+            files::add_to_linker(&mut linker)?;
+            random::add_to_linker(&mut linker)?;
+            linker.allow_shadowing(false);
+            state::add_to_linker(&mut linker)?;
+            logging::add_to_linker(&mut linker)?;
             let ticker = engine.weak();
             std::thread::Builder::new().name("epoch".into()).spawn(move || tick(&ticker))?;
             Ok(Self { engine, linker: std::sync::Arc::new(linker) })

@@ -17,9 +17,11 @@ use crate::bindings::exports::cortex::tool::handler::ToolError;
 use crate::component::{Component, Contract, Entry, Function};
 use crate::ending::{Captured, Decision, Ending, Failure, Outcome, Usage};
 use crate::engine::Sandbox;
-use crate::guest::{Grants, Guest, Refusal};
+use crate::guest::{Grants, Guest, Program, Refusal};
 use crate::json;
-use crate::limits::{DeadlineExceeded, Limits, MemoryExceeded};
+use crate::limits::{DeadlineExceeded, LimitReached, Limits, MemoryExceeded, limit_reached};
+use crate::logging::Observer;
+use crate::network::{Account, Egress, FirstRefusal};
 use crate::output::OutputExceeded;
 use crate::secret::{Secret, redacted};
 
@@ -45,6 +47,8 @@ pub struct Call<'a> {
     pub grants: &'a Arc<Grants>,
     /// The same clocks and randomness as in every other call with this seed; `None` for the host's own.
     pub seed: Option<u64>,
+    /// Hears what the tool says while it runs.
+    pub observer: Option<&'a Arc<dyn Observer>>,
     /// Who may stop the call.
     pub interrupt: Option<&'a dyn Interrupt>,
     /// The W3C `traceparent` that the guest's requests carry.
@@ -54,7 +58,17 @@ pub struct Call<'a> {
 impl<'a> Call<'a> {
     /// A call of a component that is a tool, and nothing besides.
     pub fn new(name: &'a str, input: &'a Value, limits: &'a Limits, grants: &'a Arc<Grants>) -> Self {
-        Self { name, function: None, input, limits, grants, seed: None, interrupt: None, traceparent: None }
+        Self {
+            name,
+            function: None,
+            input,
+            limits,
+            grants,
+            seed: None,
+            observer: None,
+            interrupt: None,
+            traceparent: None,
+        }
     }
 }
 
@@ -93,12 +107,11 @@ impl Sandbox {
         if text.len() > call.limits.input_bytes {
             return too_large_input(text.len(), call.limits);
         }
-        let mut guest = match component.contract() {
-            Contract::Command => Guest::command(call.limits, call.grants, call.seed, call.name, &text),
-            Contract::Tool | Contract::Functions => Guest::reactor(call.limits, call.grants, call.seed),
+        let program = match component.contract() {
+            Contract::Command => Some(Program { name: call.name.to_owned(), input: text.clone() }),
+            Contract::Tool | Contract::Functions => None,
         };
-        guest.traceparent = call.traceparent.map(Into::into);
-        let mut store = Store::new(&self.engine, guest);
+        let mut store = Store::new(&self.engine, Guest::new(&call, program));
         let mut instantiated = started;
         let ran = match call.limits.apply(&mut store, component.contract(), started) {
             Ok(()) => {
@@ -114,7 +127,7 @@ impl Sandbox {
             }
             Err(error) => Err(error),
         };
-        finish(&store, &call, ran, started, instantiated)
+        finish(&mut store, &call, ran, started, instantiated)
     }
 }
 
@@ -214,21 +227,29 @@ fn returned_values(function: &Function, results: &[Val]) -> Returned {
 }
 
 fn finish(
-    store: &Store<Guest>,
+    store: &mut Store<Guest>,
     call: &Call<'_>,
     ran: wasmtime::Result<Returned>,
     started: Instant,
     instantiated: Instant,
 ) -> Outcome {
-    let guest = store.data();
+    let fuel = call.limits.fuel.saturating_sub(store.get_fuel().unwrap_or_default());
+    let guest = store.data_mut();
     let account = guest.account();
+    let (file_bytes, files_created) = guest.files.as_ref().map_or((0, 0), |files| files.quota.used());
     let usage = Usage {
-        fuel: call.limits.fuel.saturating_sub(store.get_fuel().unwrap_or_default()),
+        fuel,
         memory_peak_bytes: guest.limiter.used_bytes(),
         wall_us: micros(started.elapsed()),
         instantiate_us: micros(instantiated - started),
         http_requests: account.requests,
+        file_bytes,
+        files_created,
+        random_bytes: guest.usage.random_bytes,
+        state_bytes: guest.usage.state_bytes,
+        cpu_us: 0,
     };
+    let log = guest.take_log();
     let (stdout, stderr) = guest.output();
     let mut outcome = match ran {
         Ok(returned) => answered(returned, stdout, &stderr, call.limits),
@@ -236,6 +257,12 @@ fn finish(
     };
     outcome.stderr = stderr;
     outcome.usage = usage;
+    outcome.log = log;
+    settle(outcome, account, guest.grants())
+}
+
+/// What an outcome becomes by what was granted: refusals are named, secrets are taken out.
+fn settle(mut outcome: Outcome, account: Account, grants: &Grants) -> Outcome {
     if let (Ending::Trap, Some(failure)) = (outcome.ending, &mut outcome.error) {
         failure.hint = last_line(&outcome.stderr.text).map(|line| format!("the tool's last words: {line}"));
     }
@@ -243,7 +270,6 @@ fn finish(
     if let Some(refusal) = account.refusal {
         outcome = refused_by_grants(outcome, refusal);
     }
-    let grants = guest.grants();
     if !grants.refused.is_empty() {
         not_granted(&mut outcome, &grants.refused);
     }
@@ -251,6 +277,62 @@ fn finish(
         redact(&mut outcome, &grants.secrets);
     }
     outcome
+}
+
+/// What a function answered that is called in a process of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// A JSON document.
+    Result(String),
+    /// An error as in the `tool` contract.
+    Error {
+        /// A word that programs test.
+        code: String,
+        /// What went wrong.
+        message: String,
+        /// A JSON document in place of the result.
+        data: Option<String>,
+    },
+}
+
+/// For backends that run a tool elsewhere: the same rules, so that a tool ends in the same way wherever it ran.
+impl Outcome {
+    /// The outcome of a program that exited with `code`.
+    pub fn of_program(code: i32, stdout: Captured, stderr: Captured) -> Self {
+        let outcome = exited(code, stdout, &stderr);
+        Self { stderr, ..outcome }
+    }
+
+    /// The outcome of a function's answer. What it wrote to its streams is a log.
+    pub fn of_answer(answer: Answer, stdout: Captured, stderr: Captured, limits: &Limits) -> Self {
+        let returned = match answer {
+            Answer::Result(json) => Returned::Json(json),
+            Answer::Error { code, message, data } => Returned::ToolError(ToolError { code, message, data }),
+        };
+        let outcome = answered(returned, stdout, &stderr, limits);
+        Self { stderr, ..outcome }
+    }
+
+    /// A limit of the tool ended the call. `limit` is its name in `implementation.resources`.
+    pub fn stopped_by(ending: Ending, message: impl Into<String>, limit: &str) -> Self {
+        hinted(ending, message, format!("raise `implementation.resources.{limit}` in the manifest"))
+    }
+
+    /// The result is larger than it may be.
+    pub fn of_too_large_result(limits: &Limits) -> Self {
+        too_large_result(limits.output_bytes + 1, limits.output_bytes)
+    }
+
+    /// The input is larger than it may be.
+    pub fn of_too_large_input(bytes: usize, limits: &Limits) -> Self {
+        too_large_input(bytes, limits)
+    }
+
+    /// What becomes of the outcome by what was granted: refused requests are named, secrets are taken out.
+    #[must_use]
+    pub fn settled(self, egress: Option<&Egress>, grants: &Grants) -> Self {
+        settle(self, egress.map(Egress::account).unwrap_or_default(), grants)
+    }
 }
 
 /// What was asked for and not granted is part of the record; a tool that failed may have failed for it.
@@ -286,7 +368,8 @@ fn redact(outcome: &mut Outcome, secrets: &[Secret]) {
 }
 
 /// A tool hears that a request was refused, not why, and may do without it. One that fails after that has failed for it.
-fn refused_by_grants(mut outcome: Outcome, mut refusal: Failure) -> Outcome {
+fn refused_by_grants(mut outcome: Outcome, refused: FirstRefusal) -> Outcome {
+    let FirstRefusal { ending, failure: mut refusal } = refused;
     if !matches!(outcome.ending, Ending::ToolError | Ending::Trap | Ending::InvalidOutput) {
         return outcome;
     }
@@ -296,7 +379,7 @@ fn refused_by_grants(mut outcome: Outcome, mut refusal: Failure) -> Outcome {
             details.insert("tool_error".into(), Value::String(said.message));
         }
     }
-    outcome.ending = Ending::Denied;
+    outcome.ending = ending;
     outcome.error = Some(Box::new(refusal));
     outcome
 }
@@ -343,6 +426,7 @@ fn success(result: Option<Box<RawValue>>) -> Outcome {
         stderr: Captured::default(),
         usage: Usage::default(),
         decisions: Vec::new(),
+        log: Vec::new(),
     }
 }
 
@@ -388,7 +472,12 @@ fn too_large_result(bytes: usize, limit_bytes: usize) -> Outcome {
 
 fn too_large_input(bytes: usize, limits: &Limits) -> Outcome {
     let message = format!("the input has {bytes} bytes, the limit is {}", limits.input_bytes);
-    failed(Ending::InvalidInput, message)
+    let hint = "send less, or raise `implementation.resources.input` in the manifest";
+    let mut outcome = hinted(Ending::InvalidInput, message, hint);
+    if let Some(failure) = &mut outcome.error {
+        failure.details = Some(serde_json::json!({ "limit": "input" }));
+    }
+    outcome
 }
 
 fn tool_error(error: ToolError) -> Outcome {
@@ -460,6 +549,9 @@ fn stopped(error: &wasmtime::Error, limits: &Limits, instantiating: bool) -> Out
     if let Some(full) = error.downcast_ref::<PoolConcurrencyLimitError>() {
         return hinted(Ending::BackendUnavailable, full.to_string(), "make fewer calls at the same time");
     }
+    if let Some(failure) = host_limit(error, limits) {
+        return Outcome::failed(Ending::LimitExceeded, failure);
+    }
     let mut outcome = match error.downcast_ref::<Trap>() {
         Some(Trap::OutOfFuel) => {
             let message = format!("used up its {} units of fuel", limits.fuel);
@@ -475,6 +567,23 @@ fn stopped(error: &wasmtime::Error, limits: &Limits, instantiating: bool) -> Out
     outcome
 }
 
+/// A limit that ends a call, because the host call that reaches it has no way to say so.
+fn host_limit(error: &wasmtime::Error, limits: &Limits) -> Option<Failure> {
+    if let Some(LimitReached { name, message }) = error.downcast_ref() {
+        return Some(limit_reached(name, message));
+    }
+    if let Some(too_much) = error.downcast_ref::<FieldMapError>() {
+        let limit = limits.http.header_bytes;
+        let message = format!("HTTP headers of more than {limit} bytes: the limit `http.headers` ({too_much})");
+        return Some(limit_reached("http.headers", &message));
+    }
+    if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
+        let message = format!("more than {} handles open at once: the limit `handles`", limits.handles);
+        return Some(limit_reached("handles", &message));
+    }
+    None
+}
+
 /// What wasmtime refuses with an error of no type of ours. Its cause is one line; the backtrace around it is a detail.
 fn refused_by_host(error: &wasmtime::Error, limits: &Limits, instantiating: bool) -> Outcome {
     let cause = error.root_cause();
@@ -482,21 +591,18 @@ fn refused_by_host(error: &wasmtime::Error, limits: &Limits, instantiating: bool
         // The guest's own code had no part in it, so it is the component that asks for too much of something.
         let count = limits.instances;
         let message = format!("needs more than {count} core instances, memories or tables: {cause}");
-        return failed(Ending::MemoryExceeded, message);
-    }
-    if let Some(too_much) = error.downcast_ref::<FieldMapError>() {
-        let limit = limits.http.header_bytes;
-        let message = format!("HTTP headers of more than {limit} bytes: the limit `http.headers` ({too_much})");
-        return hinted(Ending::Denied, message, "send fewer headers; this limit is the operator's");
-    }
-    if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
-        return failed(Ending::Trap, format!("crashed: more than {} handles open at once", limits.handles));
+        let mut outcome =
+            hinted(Ending::MemoryExceeded, message, "raise `implementation.resources.instances` in the manifest");
+        if let Some(failure) = &mut outcome.error {
+            failure.details = Some(serde_json::json!({ "limit": "instances" }));
+        }
+        return outcome;
     }
     if error.downcast_ref::<WasmBacktrace>().is_none() {
         // The guest's code had returned: what it returned breaks the canonical ABI.
         return failed(Ending::Trap, format!("crashed: {cause}"));
     }
-    let (copied, random) = (limits.hostcall_bytes, limits.random_bytes);
-    let bounds = format!("one host call copies at most {copied} bytes and gives {random} random ones");
-    failed(Ending::Trap, format!("crashed: {cause} ({bounds})"))
+    // Of the host's own refusals wasmtime tells this one by its text alone, so it is named beside every other.
+    let copied = limits.hostcall_bytes;
+    failed(Ending::Trap, format!("crashed: {cause} (one host call copies at most {copied} bytes: the limit `copy`)"))
 }

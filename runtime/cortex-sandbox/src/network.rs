@@ -13,6 +13,7 @@ pub(crate) mod address;
 mod body;
 mod client;
 mod connect;
+mod egress;
 mod ledger;
 mod limits;
 mod rule;
@@ -29,7 +30,8 @@ use crate::guest::Grants;
 use crate::network::client::Client;
 use crate::network::ledger::Ledger;
 
-pub(crate) use ledger::Account;
+pub use egress::{Egress, EgressBody, Refused, Tunnel};
+pub(crate) use ledger::{Account, FirstRefusal};
 pub use limits::{HttpLimits, HttpOverrides};
 pub use rule::{HostRule, NetworkRule, RuleScheme};
 

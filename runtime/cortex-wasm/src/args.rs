@@ -1,8 +1,10 @@
 //! The command line, as typed.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use cortex_manifest::{ByteSize, Capability, Fuel, Milliseconds, VariableName};
@@ -68,6 +70,8 @@ pub(crate) enum Command {
     Revoke(Grant),
     /// Keep, list or forget secrets
     Secret(Secret),
+    /// Offer the tools to agents over the Model Context Protocol
+    Mcp(Mcp),
     /// Print the JSON Schema of manifests or of policies, for editors
     Schema {
         /// What of
@@ -251,8 +255,8 @@ pub(crate) enum ToolchainAction {
 #[group(required = true, multiple = false)]
 pub(crate) struct Languages {
     /// The languages
-    #[arg(value_enum, value_name = "LANG")]
-    pub(crate) languages: Vec<Lang>,
+    #[arg(value_parser = kind_parser(), value_name = "LANG")]
+    pub(crate) languages: Vec<BuilderKind>,
     /// Every language
     #[arg(long)]
     pub(crate) all: bool,
@@ -261,8 +265,15 @@ pub(crate) struct Languages {
 impl Languages {
     pub(crate) fn kinds(&self) -> impl Iterator<Item = BuilderKind> {
         let every: &[BuilderKind] = if self.all { LANGUAGES } else { &[] };
-        self.languages.iter().map(|lang| lang.kind()).chain(every.iter().copied())
+        self.languages.iter().chain(every).copied()
     }
+}
+
+/// Everything that can be installed, by its name: the languages and the second engine of one of them.
+fn kind_parser() -> impl TypedValueParser<Value = BuilderKind> {
+    let kind = |name: String| LANGUAGES.iter().copied().find(|kind| kind.as_str() == name);
+    PossibleValuesParser::new(LANGUAGES.iter().map(|kind| kind.as_str()))
+        .map(move |name| kind(name).expect("only these names are taken"))
 }
 
 /// The files that people write.
@@ -323,6 +334,55 @@ pub(crate) enum SecretAction {
     },
 }
 
+/// Offers the tools over MCP.
+#[derive(Debug, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Mcp {
+    #[command(subcommand)]
+    pub(crate) action: Option<McpAction>,
+    /// Serve HTTP at `/mcp` of a loopback address, such as `127.0.0.1:8087`, instead of standard input and output
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Let agents search, build and write tools; new ones are written into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) meta_tools: Option<PathBuf>,
+}
+
+/// What to do besides serving.
+#[derive(Debug, Subcommand)]
+pub(crate) enum McpAction {
+    /// Print what an agent's settings need to use the tools
+    Config(McpConfig),
+}
+
+/// The settings of an agent.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct McpConfig {
+    /// The agent
+    #[arg(value_enum)]
+    pub(crate) agent: Agent,
+    /// The address of a server that runs already; without it, the agent starts one
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// The folder that the server's agents may write tools into
+    #[arg(long, value_name = "DIR", conflicts_with = "url")]
+    pub(crate) meta_tools: Option<PathBuf>,
+}
+
+/// A program whose model calls tools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Agent {
+    ClaudeDesktop,
+    ClaudeCode,
+    Cursor,
+    #[value(name = "vscode")]
+    VsCode,
+    Zed,
+    Windsurf,
+    Codex,
+    GeminiCli,
+}
+
 /// The cache of compiled code.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Cache {
@@ -367,6 +427,7 @@ impl Command {
             | Self::Grant(_)
             | Self::Revoke(_)
             | Self::Secret(_)
+            | Self::Mcp(_)
             | Self::Schema { .. }
             | Self::Completions { .. } => Format::Text,
         }

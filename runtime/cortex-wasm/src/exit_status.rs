@@ -20,7 +20,7 @@ pub(crate) enum ExitStatus {
     InvalidInput,
     /// 123: the tool could not be built.
     Build,
-    /// 124: the tool hit a limit: fuel, memory, time or output.
+    /// 124: the tool hit a limit: fuel, memory, time, output or another.
     Limit,
     /// 125: the tool needs what it was not granted.
     Denied,
@@ -51,9 +51,11 @@ impl ExitStatus {
             Ending::ToolError => Self::Tool(1),
             Ending::InvalidInput => Self::InvalidInput,
             Ending::BuildFailed => Self::Build,
-            Ending::OutOfFuel | Ending::MemoryExceeded | Ending::DeadlineExceeded | Ending::OutputExceeded => {
-                Self::Limit
-            }
+            Ending::OutOfFuel
+            | Ending::MemoryExceeded
+            | Ending::DeadlineExceeded
+            | Ending::OutputExceeded
+            | Ending::LimitExceeded => Self::Limit,
             Ending::Denied => Self::Denied,
             Ending::Trap | Ending::InvalidOutput => Self::Crash,
             Ending::BackendUnavailable => Self::Internal,
@@ -89,7 +91,7 @@ Exit codes:
   121  no such tool, or its manifest is not valid
   122  the input breaks the tool's schema
   123  the tool could not be built; of `doctor`, no language could be
-  124  the tool hit a limit: fuel, memory, time or output
+  124  the tool hit a limit: fuel, memory, time, output or another
   125  the tool needs what it was not granted
   126  the tool crashed, or its answer is not JSON
   127  this program or machine failed

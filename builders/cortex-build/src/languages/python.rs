@@ -9,7 +9,7 @@ use cortex_manifest::{Entrypoint, ToolSpec};
 use fs_err as fs;
 use walkdir::WalkDir;
 
-use crate::builder::{Compiled, Job, Language, Progress, Survey};
+use crate::builder::{Compiled, Job, Language, Progress, SourceEntry, Survey};
 use crate::error::BuildError;
 use crate::languages::SDK_FOLDER;
 use crate::plan::Reason;
@@ -38,7 +38,10 @@ const GLUE: &[(&str, &str)] = &[
     ("cortex_modules.py", include_str!("../../languages/python/cortex_modules.py")),
     ("cortex_command.py", include_str!("../../languages/python/cortex_command.py")),
     ("cortex_handler.py", include_str!("../../languages/python/cortex_handler.py")),
+    ("cortex_network.py", include_str!("../../languages/python/cortex_network.py")),
 ];
+
+const WORLDS: &str = include_str!("../../languages/python/worlds.wit");
 
 const TEMPLATE: &[(&str, &str)] = &[
     ("tool.yml", include_str!("../../languages/python/template/tool.yml")),
@@ -67,8 +70,8 @@ const IMPOSSIBLE: &[(&str, &str)] = &[
 
 impl Language for Python {
     fn fixed_inputs(&self) -> String {
-        let glue: Vec<u8> = GLUE.iter().flat_map(|(_, text)| text.bytes()).collect();
-        format!("python 1 {} {}", sha256(&glue), sha256(COMPONENTIZE_PY.pins[0].1.as_bytes()))
+        let glue: Vec<u8> = GLUE.iter().flat_map(|(_, text)| text.bytes()).chain(WORLDS.bytes()).collect();
+        format!("python 2 {} {}", sha256(&glue), sha256(COMPONENTIZE_PY.pins[0].1.as_bytes()))
     }
 
     fn survey(&self, spec: &ToolSpec, folder: &Path) -> Survey {
@@ -94,6 +97,12 @@ impl Language for Python {
         const { &[&COMPONENTIZE_PY] }
     }
 
+    fn entry(&self, spec: &ToolSpec, folder: &Path) -> Option<SourceEntry> {
+        let path = entry_point(spec, folder)?;
+        let function = is_function(&fs::read_to_string(folder.join(&path)).ok()?);
+        Some(SourceEntry { path, function })
+    }
+
     fn build(&self, job: &Job<'_>) -> Result<Compiled, BuildError> {
         let Some(entry) = entry_point(job.spec, &job.stage) else {
             return Err(layout(job, "there is no entry point and no `main.py`".into()));
@@ -107,25 +116,29 @@ impl Language for Python {
         }
         let name = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
         let (file, module) = (name(entry.file_name()), name(entry.file_stem()));
-        wit::write(&work.join("wit"))?;
+        wit::write_dependencies(&work.join("wit"))?;
+        write_atomically(&work.join("wit/worlds.wit"), WORLDS.as_bytes())?;
         let packages = requirements(job, &work)?;
         let mut folders = vec![job.stage.join(&entry).with_file_name(""), glue.clone()];
         folders.extend(packages.iter().map(|packages| packages.folder.clone()));
+        let network = !job.spec.permissions.network.is_empty() || asks_servers(job)?;
         let constants = format!(
-            "FILE = {file:?}\nMODULE = {module:?}\nSHOWN = {:?}\nFOLDERS = {}\n",
+            "FILE = {file:?}\nMODULE = {module:?}\nSHOWN = {:?}\nFOLDERS = {}\nNETWORK = {}\n",
             entry.display().to_string(),
-            folders.len()
+            folders.len(),
+            if network { "True" } else { "False" }
         );
         write_atomically(&glue.join("cortex_entry.py"), constants.as_bytes())?;
 
         job.progress.step(&format!("compiling {} with componentize-py", job.spec.name));
         let (world, app) =
             if is_function(&source) { ("tool", "cortex_handler") } else { ("command", "cortex_command") };
+        let world = if network { format!("{world}-network") } else { world.to_owned() };
         let component = work.join("component.wasm");
         let mut step = python(&toolchain)
             .args([toolchain.join("bin/componentize-py")])
             .args(["-d".as_ref(), work.join("wit").as_os_str()])
-            .args(["-w", world, "componentize"]);
+            .args(["-w", &world, "componentize"]);
         for folder in &folders {
             step = step.args(["-p".as_ref(), folder.as_os_str()]);
         }
@@ -172,6 +185,20 @@ fn entry_point(spec: &ToolSpec, folder: &Path) -> Option<PathBuf> {
 fn is_function(source: &str) -> bool {
     let starts = |line: &str| line.starts_with("def run(") || line.starts_with("async def run(");
     source.lines().any(starts) && !source.lines().any(|line| line.starts_with("if __name__"))
+}
+
+/// Clients of HTTP. Whoever names one and was not granted a server hears which one that is, and not that there are no sockets.
+const CLIENTS: &[&str] = &["urllib.request", "http.client", "import requests", "from requests", "urllib3", "httpx"];
+
+fn asks_servers(job: &Job<'_>) -> Result<bool, BuildError> {
+    for file in job.tree.files().iter().filter(|file| file.extension().is_some_and(|extension| extension == "py")) {
+        let text = fs::read(job.stage.join(file))?;
+        let text = String::from_utf8_lossy(&text);
+        if CLIENTS.iter().any(|client| text.contains(client)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn impossible_imports(file: &Path, source: &str) -> Vec<Reason> {

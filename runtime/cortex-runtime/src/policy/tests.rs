@@ -9,6 +9,7 @@ use cortex_sandbox::Limits;
 use super::{Operator, Policy};
 use crate::registry::{Tool, ToolSource};
 use crate::secrets::Secrets;
+use crate::state::States;
 
 const ASKS: &str = "permissions:
   network: [\"https://api.example.com\"]
@@ -34,6 +35,7 @@ fn operator(policy: &str) -> Operator {
         policy: Policy { spec, path: Some("/nowhere/cortex.yml".into()) },
         environment: BTreeMap::from([variable("LANG", "C"), variable("CORTEX_SECRET_KEY", "s3cret-value")]),
         secrets: Secrets::new(Path::new("/nowhere")),
+        states: States::new(Path::new("/nowhere")),
         ceiling: Limits::CEILING,
     }
 }

@@ -5,6 +5,8 @@ mod builds;
 #[cfg(test)]
 mod cache;
 #[cfg(test)]
+mod capabilities;
+#[cfg(test)]
 mod contracts;
 #[cfg(test)]
 mod executions;
@@ -26,3 +28,5 @@ mod python;
 mod record;
 #[cfg(test)]
 mod source;
+#[cfg(test)]
+mod web;

@@ -92,6 +92,7 @@ fn a_call_that_worked_is_recorded_with_everything_that_is_known_of_it() {
         "error": null,
         "stdout": "out\n",
         "stderr": "err\n",
+        "log": null,
     });
     assert_eq!(row, expected);
     assert!(first.usage.wall_us > 0 && first.usage.fuel > 0 && first.usage.memory_peak_bytes > 0);
