@@ -48,7 +48,7 @@ pub use cortex_build::{
 };
 pub use cortex_manifest::{
     Access, Ask, InputSchema, ManifestError, ManifestPath, Method, Parameter, ParameterType, Permissions, Publish,
-    ResultForm, State as ToolState, ToolSpec,
+    ResultForm, State as ToolState, ToolPattern, ToolSpec,
 };
 pub use cortex_sandbox::{
     Allocation, CacheUsage, Captured, Contract, Decision, ENGINE_VERSION, Ending, Failure, Function, LimitError,
@@ -63,7 +63,7 @@ pub use gate::{QueueLimits, QueueUsage};
 pub use identity::{ExecutionId, NoExecutionId};
 pub use policy::{Permit, Policy};
 pub use recorder::Retention;
-pub use reference::ToolReference;
+pub use reference::{Target, ToolReference};
 pub use registry::{Listed, Tool, ToolSource};
 pub use runtime::{CONTEXT_KEY, CallOptions, Runtime, Settings};
 pub use secrets::{SECRET_VARIABLE, SecretError, Secrets};
