@@ -7,7 +7,7 @@ use cortex_manifest::{Entrypoint, ToolSpec};
 use crate::artefact::{ArtefactLock, artefact_name};
 use crate::error::BuildError;
 use crate::languages::language;
-use crate::plan::{Reason, plan};
+use crate::plan::{BuilderKind, Reason, plan};
 use crate::source::{SourceTree, data_folders, sha256};
 use crate::store::{ComponentStore, StoredComponent, lock};
 use crate::toolchain::Package;
@@ -67,8 +67,27 @@ pub(crate) trait Language: Sync {
         &[]
     }
 
+    /// What of the source is started, and whether it is a function. Reads the folder, runs nothing.
+    fn entry(&self, _spec: &ToolSpec, _folder: &Path) -> Option<SourceEntry> {
+        None
+    }
+
     /// Builds the source in `stage`, a copy that may be written to.
     fn build(&self, job: &Job<'_>) -> Result<Compiled, BuildError>;
+}
+
+/// What of a source is started. It is the same on every backend, so that a tool means the same on each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceEntry {
+    /// The file, relative to the tool's folder; for Go the folder of the package.
+    pub path: PathBuf,
+    /// Whether it is a function to call. Otherwise it is a program: input as first argument and standard input.
+    pub function: bool,
+}
+
+/// What of a tool's source is started, for a language that distinguishes. Reads the folder, runs nothing.
+pub fn source_entry(kind: BuilderKind, spec: &ToolSpec, folder: &Path) -> Option<SourceEntry> {
+    language(kind)?.entry(spec, folder)
 }
 
 /// What reading a source has shown.

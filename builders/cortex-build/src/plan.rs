@@ -182,10 +182,6 @@ impl Plan {
 
     fn docker(mut self) -> Self {
         self.backend = BackendKind::Docker;
-        self.blocked = Some(Reason {
-            because: "this version has no Docker backend".into(),
-            change: Some("use a tool that compiles to a component".into()),
-        });
         self
     }
 }

@@ -94,7 +94,7 @@ impl SourceTree {
     }
 
     /// The files' paths, relative to the folder, sorted.
-    pub(crate) fn files(&self) -> &[PathBuf] {
+    pub fn files(&self) -> &[PathBuf] {
         &self.files
     }
 

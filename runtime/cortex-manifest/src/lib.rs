@@ -46,6 +46,7 @@ mod rule;
 mod schema;
 mod spec;
 mod suggestion;
+mod uri;
 mod yaml;
 
 pub use error::{ManifestError, Problem, Report};
@@ -61,9 +62,10 @@ pub use quantity::{ByteSize, Count, Fuel, InvalidQuantity, MilliCpu, Millisecond
 pub use rule::{ComplexityLimit, Rule};
 pub use schema::{manifest_schema, policy_schema};
 pub use spec::{
-    Access, Backend, Build, BuildArgs, Command, Engine, Entrypoint, Environment, Example, Expected, FileResources,
-    FolderRequest, HealthCheck, HttpResources, Implementation, ImplementationType, Parameter, ParameterType,
-    Permissions, Resources, Runtime, SecretRequest, SecretUse, Sha256Digest, State, StateResources, Target, ToolSpec,
-    Validation,
+    Access, Ask, Backend, Build, BuildArgs, Command, Engine, Entrypoint, Environment, Example, Expected, FileResources,
+    FolderRequest, HealthCheck, HostPart, HttpResources, Implementation, ImplementationType, Mcp, Parameter,
+    ParameterType, Permissions, Publish, Resources, ResultForm, Runtime, SecretRequest, SecretUse, Sha256Digest, State,
+    StateResources, Target, ToolSpec, Validation, WARM_MAX,
 };
+pub use uri::{InvalidUri, UriTemplate};
 pub use yaml::MANIFEST_BYTES_MAX;

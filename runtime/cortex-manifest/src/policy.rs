@@ -98,6 +98,13 @@ impl ToolPattern {
         !self.0.contains('*')
     }
 
+    /// Lower-case letters, digits, `_`, `-` and `*`, at most 64 of them.
+    pub fn new(text: &str) -> Option<Self> {
+        let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-' | '*');
+        let fits = !text.is_empty() && text.len() <= 64 && text.chars().all(letter);
+        fits.then(|| Self(text.to_owned()))
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -117,8 +124,7 @@ impl ToolPattern {
     }
 
     fn parse(text: &Located<String>, problems: &mut Problems) -> Option<ToolPattern> {
-        let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-' | '*');
-        let fits = !text.value.is_empty() && text.value.len() <= 64 && text.value.chars().all(letter);
+        let fits = Self::new(&text.value).is_some();
         if !fits {
             problems.add(text.at, Rule::ToolPattern { pattern: shorten(&text.value) });
         }

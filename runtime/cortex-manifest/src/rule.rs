@@ -10,6 +10,7 @@ use crate::network::InvalidNetworkRule;
 use crate::path::InvalidPath;
 use crate::quantity::InvalidQuantity;
 use crate::suggestion;
+use crate::uri::InvalidUri;
 
 /// A rule that a manifest broke.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -78,6 +79,14 @@ pub enum Rule {
     Digest { digest: String },
     #[error("a health check of type `{kind}` needs `{field}`")]
     HealthCheckIncomplete { kind: &'static str, field: &'static str },
+    #[error("`{image}` is no image")]
+    Image { image: String },
+    #[error("`{name}` is no package of Debian")]
+    PackageName { name: String },
+    #[error("`warm` is {count}, more than {limit}")]
+    TooManyWarm { count: u64, limit: u8 },
+    #[error("`warm` and `reuse` exclude each other")]
+    WarmAndReuse,
     #[error("`runtime: {runtime}` cannot run on `backend: {backend}`")]
     BackendCannotRun { runtime: &'static str, backend: &'static str },
 
@@ -116,6 +125,22 @@ pub enum Rule {
     SecretForEveryHost,
     #[error("the guest path `{guest}` is given twice")]
     DuplicateGuestPath { guest: String },
+
+    // mcp
+    #[error("`{field}` only applies to `publish: resource`")]
+    OnlyForResource { field: &'static str },
+    #[error(transparent)]
+    Uri(InvalidUri),
+    #[error("`{parameter}` in the address is no parameter of the tool")]
+    UriParameter { parameter: String },
+    #[error("the parameter `{parameter}` is required, and the address has no place for it")]
+    UriLacksParameter { parameter: String },
+    #[error("`ask` needs `result: content`: a tool asks with its result")]
+    AskWithoutContent,
+    #[error("`output_schema` only applies to `publish: tool`")]
+    OutputSchemaOfNoTool,
+    #[error("`output_schema` is no JSON Schema that can be used: {detail}")]
+    OutputSchema { detail: String },
 }
 
 /// Which limit a hostile or broken YAML file ran into.
@@ -154,6 +179,10 @@ impl Rule {
             Rule::MissingEntrypoint { .. } => Some("add `entrypoint: ./…`, the file that is the tool".to_owned()),
             Rule::OnlyForRuntime { field, .. } => Some(format!("leave `{field}` out")),
             Rule::HealthCheckIncomplete { field, .. } => Some(format!("add `{field}: …`, or write `type: none`")),
+            Rule::Image { .. } => Some("write `name:tag`, such as `ruby:3.3-slim`".to_owned()),
+            Rule::PackageName { .. } => Some("write a name such as `jq`, or `jq=1.6-2.1`".to_owned()),
+            Rule::TooManyWarm { limit, .. } => Some(format!("write at most {limit}")),
+            Rule::WarmAndReuse => Some("leave one of them out".to_owned()),
             Rule::BackendCannotRun { .. } => Some("write `backend: docker` or leave `backend` out".to_owned()),
             Rule::EmptyEnum { .. } => Some("list the values allowed, or leave `enum` out".to_owned()),
             Rule::EnumType { kind: "string", value, .. } => Some(format!("write it in quotes: `\"{value}\"`")),
@@ -167,7 +196,17 @@ impl Rule {
             Rule::SecretHostsUnused { key } => Some(format!("leave `{key}` out, or use `header` instead of `expose`")),
             Rule::SecretForEveryHost => Some("name the hosts, or use `*.example.com`".to_owned()),
             Rule::SeveralDocuments => Some("keep one tool in each file".to_owned()),
-            Rule::FileTooLarge { .. }
+            Rule::OnlyForResource { field } => Some(format!("leave `{field}` out, or write `publish: resource`")),
+            Rule::Uri(InvalidUri::Scheme { .. }) => Some("write it like `notes://today/{topic}`".to_owned()),
+            Rule::UriParameter { parameter } => Some(format!("add `{parameter}` to `parameters`")),
+            Rule::UriLacksParameter { parameter } => {
+                Some(format!("add `{{{parameter}}}` to `uri`, or write `required: false`"))
+            }
+            Rule::AskWithoutContent => Some("add `result: content`".to_owned()),
+            Rule::OutputSchemaOfNoTool => Some("leave `output_schema` out".to_owned()),
+            Rule::Uri(_)
+            | Rule::OutputSchema { .. }
+            | Rule::FileTooLarge { .. }
             | Rule::Syntax { .. }
             | Rule::TooComplex { .. }
             | Rule::Empty

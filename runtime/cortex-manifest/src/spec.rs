@@ -7,6 +7,7 @@ mod build;
 mod field;
 mod health_check;
 mod implementation;
+mod mcp;
 mod parameter;
 mod permissions;
 
@@ -15,11 +16,12 @@ pub(crate) use field::quantity_of;
 pub use health_check::{Command, Expected, HealthCheck};
 pub use implementation::{
     Backend, Entrypoint, FileResources, HttpResources, Implementation, ImplementationType, Resources, Runtime,
-    StateResources,
+    StateResources, WARM_MAX,
 };
+pub use mcp::{Ask, Mcp, Publish, ResultForm};
 pub use parameter::{Parameter, ParameterType, Validation};
 pub(crate) use permissions::network_rule;
-pub use permissions::{Access, FolderRequest, Permissions, SecretRequest, SecretUse};
+pub use permissions::{Access, FolderRequest, HostPart, Permissions, SecretRequest, SecretUse};
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -57,6 +59,8 @@ pub struct ToolSpec {
     pub implementation: Implementation,
     pub environment: Environment,
     pub permissions: Permissions,
+    #[serde(skip_serializing_if = "Mcp::is_default")]
+    pub mcp: Mcp,
     pub examples: Vec<Example>,
     /// Private, because the schema is made from them and must go on saying the same.
     parameters: Vec<Parameter>,
@@ -105,6 +109,8 @@ struct BuildInputs<'a> {
     runtime: Option<Runtime>,
     entrypoint: Option<&'a Entrypoint>,
     build: &'a Build,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<&'a str>,
     /// Whether it asks for a server at all: some languages link their HTTP client only then.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     network: bool,
@@ -139,6 +145,7 @@ impl ToolSpec {
             implementation: Implementation::of_component(),
             environment: Environment::default(),
             permissions: Permissions::default(),
+            mcp: Mcp::default(),
             examples: Vec::new(),
             parameters: Vec::new(),
             input_schema,
@@ -164,6 +171,7 @@ impl ToolSpec {
             runtime: implementation.runtime,
             entrypoint: implementation.entrypoint.as_ref(),
             build: &implementation.build,
+            image: implementation.image.as_deref(),
             network: !self.permissions.network.is_empty(),
         };
         serde_json::to_vec(&inputs).expect("plain data with text keys is always JSON")
@@ -181,6 +189,7 @@ impl ToolSpec {
         let examples = examples_from_raw(examples, input_schema.as_ref().filter(|_| problems.is_empty()), problems);
         let environment = raw.environment.map(|raw| Environment::from_raw(raw, problems)).unwrap_or_default();
         let permissions = raw.permissions.map(|raw| Permissions::from_raw(raw.value, problems)).unwrap_or_default();
+        let mcp = raw.mcp.map(|raw| Mcp::from_raw(raw, &parameters, problems)).unwrap_or_default();
         let mut tags: Vec<String> = Vec::new();
         for Located { value: tag, .. } in raw.tags.unwrap_or_default() {
             if !tags.contains(&tag.0) {
@@ -200,6 +209,7 @@ impl ToolSpec {
             implementation: implementation?,
             environment,
             permissions,
+            mcp,
             examples,
             parameters,
             input_schema: input_schema?,

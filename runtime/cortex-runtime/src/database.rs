@@ -37,6 +37,11 @@ CREATE TABLE executions (
     fuel              INTEGER NOT NULL DEFAULT 0,
     memory_peak_bytes INTEGER NOT NULL DEFAULT 0,
     http_requests     INTEGER NOT NULL DEFAULT 0,
+    file_bytes        INTEGER NOT NULL DEFAULT 0,
+    files_created     INTEGER NOT NULL DEFAULT 0,
+    random_bytes      INTEGER NOT NULL DEFAULT 0,
+    state_bytes       INTEGER NOT NULL DEFAULT 0,
+    cpu_us            INTEGER NOT NULL DEFAULT 0,
     cached            INTEGER NOT NULL DEFAULT 0,
     error             TEXT,
     decisions         TEXT,
@@ -59,9 +64,10 @@ DROP TABLE executions_0;";
 /// Identities are given once, so what is replaced is the row of the same call from when it still ran.
 const INSERT: &str = "
 INSERT OR REPLACE INTO executions (id, tool, status, ending, session, user, started_at, component, contract, backend,
-    engine, wall_us, instantiate_us, fuel, memory_peak_bytes, http_requests, cached, error, decisions, result, stdout,
-    stderr, log)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)";
+    engine, wall_us, instantiate_us, fuel, memory_peak_bytes, http_requests, file_bytes, files_created,
+    random_bytes, state_bytes, cpu_us, cached, error, decisions, result, stdout, stderr, log)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
+    ?24, ?25, ?26, ?27, ?28)";
 
 const INSERT_RUNNING: &str = "
 INSERT INTO executions (id, tool, status, session, user, started_at, engine) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
@@ -214,6 +220,11 @@ pub(crate) fn insert(transaction: &Transaction<'_>, execution: &Execution) -> ru
         number(usage.fuel),
         number(usage.memory_peak_bytes),
         number(usage.http_requests),
+        number(usage.file_bytes),
+        number(usage.files_created),
+        number(usage.random_bytes),
+        number(usage.state_bytes),
+        number(usage.cpu_us),
         execution.cached,
         execution.error.as_ref().and_then(|error| serde_json::to_string(error).ok()),
         decisions.flatten(),

@@ -179,7 +179,8 @@ impl Executions {
 }
 
 const SUMMARY: &str = "id, tool, status, ending, session, user, started_at, fuel, memory_peak_bytes, wall_us, \
-                       instantiate_us, http_requests, cached";
+                       instantiate_us, http_requests, file_bytes, files_created, random_bytes, state_bytes, \
+                       cpu_us, cached";
 const DETAILS: &str = "component, contract, backend, engine, error, decisions, result, stdout, stderr, log";
 
 fn select(database: &Connection, filter: &Filter, limit: usize) -> rusqlite::Result<Vec<Summary>> {
@@ -222,10 +223,13 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<Summary> {
             wall_us: count(9)?,
             instantiate_us: count(10)?,
             http_requests: count(11)?,
-            // What only some tools use is part of the answer, not of the record.
-            ..Usage::default()
+            file_bytes: count(12)?,
+            files_created: count(13)?,
+            random_bytes: count(14)?,
+            state_bytes: count(15)?,
+            cpu_us: count(16)?,
         },
-        cached: row.get(12)?,
+        cached: row.get(17)?,
     })
 }
 
@@ -234,15 +238,15 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
     let json = |at: usize| Ok::<_, rusqlite::Error>(text(at)?.and_then(|text| serde_json::from_str(&text).ok()));
     Ok(Record {
         summary: summary(row)?,
-        component: text(13)?,
-        contract: text(14)?,
-        backend: text(15)?,
-        engine: row.get(16)?,
-        error: json(17)?,
-        decisions: json(18)?,
-        result: text(19)?.and_then(|text| RawValue::from_string(text).ok()),
-        stdout: row.get(20)?,
-        stderr: row.get(21)?,
-        log: json(22)?,
+        component: text(18)?,
+        contract: text(19)?,
+        backend: text(20)?,
+        engine: row.get(21)?,
+        error: json(22)?,
+        decisions: json(23)?,
+        result: text(24)?.and_then(|text| RawValue::from_string(text).ok()),
+        stdout: row.get(25)?,
+        stderr: row.get(26)?,
+        log: json(27)?,
     })
 }

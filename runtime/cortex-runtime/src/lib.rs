@@ -44,9 +44,12 @@ pub use call::CallHandle;
 pub use check::{Check, CheckReport};
 pub use cortex_build::{
     BackendKind, BuildError, BuilderKind, LANGUAGES, Plan, Program, Progress, Silent, State, Toolchain, Toolchains,
-    machine, template,
+    machine, plan, template,
 };
-pub use cortex_manifest::{InputSchema, ManifestError, ToolSpec};
+pub use cortex_manifest::{
+    Access, Ask, InputSchema, ManifestError, ManifestPath, Method, Parameter, ParameterType, Permissions, Publish,
+    ResultForm, State as ToolState, ToolPattern, ToolSpec,
+};
 pub use cortex_sandbox::{
     Allocation, CacheUsage, Captured, CompilerProgram, Contract, Decision, ENGINE_VERSION, Ending, Failure, Function,
     LimitError, Limits, LogLevel, LogLine, Observer, Overrides, ToolProgress, Usage, compile_for_parent,
@@ -60,8 +63,8 @@ pub use gate::{QueueLimits, QueueUsage};
 pub use identity::{ExecutionId, NoExecutionId};
 pub use policy::{Permit, Policy};
 pub use recorder::Retention;
-pub use reference::ToolReference;
+pub use reference::{Target, ToolReference};
 pub use registry::{Listed, Tool, ToolSource};
-pub use runtime::{CallOptions, Runtime, Settings};
+pub use runtime::{CONTEXT_KEY, CallOptions, Runtime, Settings};
 pub use secrets::{SECRET_VARIABLE, SecretError, Secrets};
 pub use telemetry::{CallSpan, Phases, Telemetry};

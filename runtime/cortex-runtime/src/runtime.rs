@@ -100,6 +100,9 @@ pub struct CallOptions {
     pub limits: Overrides,
     /// The same clocks and randomness as in every other call with this seed.
     pub deterministic: Option<u64>,
+    /// What the tool is told beside its parameters, under the key [`CONTEXT_KEY`] of its input. No parameter can have that
+    /// name, so no schema covers it and no caller can pass it as one.
+    pub context: Option<Value>,
     /// Hears what a first call builds.
     pub progress: Option<Arc<dyn Progress>>,
     /// Hears what the tool says while it runs.
@@ -112,6 +115,9 @@ pub struct CallOptions {
     /// The W3C `traceparent` of what the call is a part of.
     pub traceparent: Option<String>,
 }
+
+/// Where in its input a tool finds [`CallOptions::context`].
+pub const CONTEXT_KEY: &str = "$mcp";
 
 impl std::fmt::Debug for CallOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -239,6 +245,11 @@ impl Runtime {
         Ok(ready.schema.clone())
     }
 
+    /// The manifests folders, in the order in which a name is looked up.
+    pub fn manifest_folders(&self) -> &[PathBuf] {
+        self.0.registry.folders()
+    }
+
     /// Every tool there is, sorted by name, with the manifests that are not valid.
     pub fn tools(&self) -> Result<Vec<Listed>, RuntimeError> {
         self.0.registry.list()
@@ -334,10 +345,15 @@ impl Inner {
         clock: &mut Clock,
     ) -> Outcome {
         let overrides = &options.limits;
-        let input = match ready.schema.apply(input) {
+        let mut input = match ready.schema.apply(input) {
             Ok(input) => input,
             Err(invalid) => return invalid_input(&invalid),
         };
+        if let Some(context) = &options.context
+            && input.is_object()
+        {
+            input.to_mut()[CONTEXT_KEY] = context.clone();
+        }
         clock.phases.validate = clock.lap();
         let limits = match ready.limits.as_ref().map_err(Clone::clone).and_then(|limits| limits.lowered(overrides)) {
             Ok(limits) => limits,

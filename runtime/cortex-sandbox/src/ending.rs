@@ -126,6 +126,9 @@ pub struct Usage {
     /// Bytes of the tool's state that were read and written.
     #[serde(skip_serializing_if = "is_zero")]
     pub state_bytes: u64,
+    /// Processor time of a container, in microseconds. The sandbox counts fuel.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub cpu_us: u64,
 }
 
 /// What only some tools use is left out of the others' records.

@@ -13,7 +13,7 @@ use crate::files::{Files, Folder};
 use crate::invoke::Call;
 use crate::limits::{Limiter, Limits, limit_reached};
 use crate::logging::{Log, LogLine, Observer};
-use crate::network::{Account, Network, NetworkRule, Refused};
+use crate::network::{Account, FirstRefusal, Network, NetworkRule};
 use crate::output::{BoundedOutput, Overflow};
 use crate::secret::{Secret, SecretPlace};
 use crate::state::StateHandle;
@@ -108,7 +108,7 @@ pub(crate) struct HostUsage {
 #[derive(Default)]
 struct Refusals {
     decisions: Vec<Decision>,
-    first: Option<Refused>,
+    first: Option<FirstRefusal>,
 }
 
 /// What a program is told at its start: its name, and its input as first argument and standard input.
@@ -150,6 +150,11 @@ impl Guest {
         self.wasi.as_ref().map_or_else(Default::default, |wasi| (wasi.stdout.take(), wasi.stderr.take()))
     }
 
+    /// Whether what the guest wrote to standard output is UTF-8.
+    pub(crate) fn wrote_text(&self) -> bool {
+        self.wasi.as_ref().is_none_or(|wasi| wasi.stdout.is_text())
+    }
+
     /// The lines that it wrote into its record.
     pub(crate) fn take_log(&mut self) -> Vec<LogLine> {
         self.log.take().map_or_else(Vec::new, |log| log.into_lines(self.limits.log_lines, self.limits.output_bytes))
@@ -165,7 +170,7 @@ impl Guest {
         {
             refusals.decisions.push(decision);
         }
-        refusals.first.get_or_insert(Refused { ending, failure });
+        refusals.first.get_or_insert(FirstRefusal { ending, failure });
     }
 
     /// Enters a limit that was reached.
@@ -186,7 +191,7 @@ impl Guest {
         }
         if let Some(reached) = self.files.as_ref().and_then(|files| files.quota.reached()) {
             let failure = limit_reached(reached.limit, &reached.to_string());
-            account.refusal.get_or_insert(Refused { ending: Ending::LimitExceeded, failure });
+            account.refusal.get_or_insert(FirstRefusal { ending: Ending::LimitExceeded, failure });
         }
         account
     }

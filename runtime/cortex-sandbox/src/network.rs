@@ -11,8 +11,10 @@
 
 pub(crate) mod address;
 mod body;
+mod bound;
 mod client;
 mod connect;
+mod egress;
 mod ledger;
 mod limits;
 mod rule;
@@ -29,7 +31,9 @@ use crate::guest::Grants;
 use crate::network::client::Client;
 use crate::network::ledger::Ledger;
 
-pub(crate) use ledger::{Account, Refused};
+pub(crate) use bound::bound_requests;
+pub use egress::{Egress, EgressBody, Refused, Tunnel};
+pub(crate) use ledger::{Account, FirstRefusal};
 pub use limits::{HttpLimits, HttpOverrides};
 pub use rule::{HostRule, NetworkRule, RuleScheme};
 

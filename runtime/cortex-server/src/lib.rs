@@ -1,1 +1,3 @@
 //! HTTP and MCP over one `Runtime`.
+
+pub mod mcp;

@@ -1,5 +1,6 @@
 //! The command line, as typed.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -69,6 +70,8 @@ pub(crate) enum Command {
     Revoke(Grant),
     /// Keep, list or forget secrets
     Secret(Secret),
+    /// Offer the tools to agents over the Model Context Protocol
+    Mcp(Mcp),
     /// Print the JSON Schema of manifests or of policies, for editors
     Schema {
         /// What of
@@ -339,6 +342,55 @@ pub(crate) enum SecretAction {
     },
 }
 
+/// Offers the tools over MCP.
+#[derive(Debug, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Mcp {
+    #[command(subcommand)]
+    pub(crate) action: Option<McpAction>,
+    /// Serve HTTP at `/mcp` of a loopback address, such as `127.0.0.1:8087`, instead of standard input and output
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Let agents search, build and write tools; new ones are written into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) meta_tools: Option<PathBuf>,
+}
+
+/// What to do besides serving.
+#[derive(Debug, Subcommand)]
+pub(crate) enum McpAction {
+    /// Print what an agent's settings need to use the tools
+    Config(McpConfig),
+}
+
+/// The settings of an agent.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct McpConfig {
+    /// The agent
+    #[arg(value_enum)]
+    pub(crate) agent: Agent,
+    /// The address of a server that runs already; without it, the agent starts one
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// The folder that the server's agents may write tools into
+    #[arg(long, value_name = "DIR", conflicts_with = "url")]
+    pub(crate) meta_tools: Option<PathBuf>,
+}
+
+/// A program whose model calls tools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Agent {
+    ClaudeDesktop,
+    ClaudeCode,
+    Cursor,
+    #[value(name = "vscode")]
+    VsCode,
+    Zed,
+    Windsurf,
+    Codex,
+    GeminiCli,
+}
+
 /// The cache of compiled code.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Cache {
@@ -383,6 +435,7 @@ impl Command {
             | Self::Grant(_)
             | Self::Revoke(_)
             | Self::Secret(_)
+            | Self::Mcp(_)
             | Self::Schema { .. }
             | Self::Completions { .. }
             | Self::Compile { .. } => Format::Text,

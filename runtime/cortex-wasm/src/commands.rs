@@ -5,6 +5,7 @@ mod build;
 mod cache;
 mod doctor;
 mod list;
+mod mcp;
 mod new;
 mod plan;
 mod policy;
@@ -40,6 +41,7 @@ pub(crate) fn execute(args: Args, printer: &Printer) -> anyhow::Result<ExitStatu
         }
         Command::Version(reading) => version::execute(reading, printer)?,
         Command::Compile { memory, time } => return Ok(ExitStatus::Child(compile_for_parent(memory, time))),
+        Command::Mcp(mcp) => return mcp::execute(&mcp, &args.global, printer),
         Command::New(new) => return new::execute(&new, printer),
         Command::Toolchain(toolchain) => return toolchain::execute(&toolchain, &args.global, printer),
         Command::Doctor(reading) => return doctor::execute(reading, &args.global, printer),
@@ -63,6 +65,7 @@ fn with_runtime(command: Command, global: &Global, printer: &Printer) -> anyhow:
         // Done above, without a runtime.
         Command::Schema { .. }
         | Command::Secret(_)
+        | Command::Mcp(_)
         | Command::Grant(_)
         | Command::Revoke(_)
         | Command::Completions { .. }

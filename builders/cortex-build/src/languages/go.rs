@@ -14,7 +14,7 @@ use fs_err as fs;
 
 use self::source::Sources;
 use self::toolchain::{Toolchain, tinygo};
-use crate::builder::{Compiled, Job, Language, Progress, Survey};
+use crate::builder::{Compiled, Job, Language, Progress, SourceEntry, Survey};
 use crate::error::BuildError;
 use crate::plan::Reason;
 use crate::process::Step;
@@ -54,6 +54,12 @@ impl Language for Go {
 
     fn survey(&self, spec: &ToolSpec, folder: &Path) -> Survey {
         survey(spec, folder, "`func Run` compiles to the tool contract: a function that the host calls")
+    }
+
+    fn entry(&self, spec: &ToolSpec, folder: &Path) -> Option<SourceEntry> {
+        let path = package_folder(spec);
+        let (contract, _) = Sources::read(folder).ok()?.contract(&path)?;
+        Some(SourceEntry { path, function: contract == Contract::Tool })
     }
 
     fn build(&self, job: &Job<'_>) -> Result<Compiled, BuildError> {

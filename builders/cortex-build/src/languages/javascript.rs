@@ -16,7 +16,7 @@ use fs_err as fs;
 use self::bundle::Esbuild;
 use self::engine::npm;
 use self::engine::{QUICKJS, SPIDERMONKEY};
-use crate::builder::{Compiled, Job, Language, Survey};
+use crate::builder::{Compiled, Job, Language, SourceEntry, Survey};
 use crate::error::BuildError;
 use crate::languages::SDK_FOLDER;
 use crate::plan::Reason;
@@ -75,6 +75,12 @@ impl Language for JavaScript {
 
     fn packages(&self) -> &'static [&'static Package] {
         const { &[&QUICKJS] }
+    }
+
+    fn entry(&self, spec: &ToolSpec, folder: &Path) -> Option<SourceEntry> {
+        let path = entry_point(spec, folder)?;
+        let function = program::is_function(&fs::read_to_string(folder.join(&path)).ok()?);
+        Some(SourceEntry { path, function })
     }
 
     fn build(&self, job: &Job<'_>) -> Result<Compiled, BuildError> {

@@ -9,7 +9,7 @@ use cortex_manifest::{Entrypoint, ToolSpec};
 use fs_err as fs;
 use walkdir::WalkDir;
 
-use crate::builder::{Compiled, Job, Language, Progress, Survey};
+use crate::builder::{Compiled, Job, Language, Progress, SourceEntry, Survey};
 use crate::error::BuildError;
 use crate::languages::SDK_FOLDER;
 use crate::plan::Reason;
@@ -95,6 +95,12 @@ impl Language for Python {
 
     fn packages(&self) -> &'static [&'static Package] {
         const { &[&COMPONENTIZE_PY] }
+    }
+
+    fn entry(&self, spec: &ToolSpec, folder: &Path) -> Option<SourceEntry> {
+        let path = entry_point(spec, folder)?;
+        let function = is_function(&fs::read_to_string(folder.join(&path)).ok()?);
+        Some(SourceEntry { path, function })
     }
 
     fn build(&self, job: &Job<'_>) -> Result<Compiled, BuildError> {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{MapOrList, OneOrMany, RawCount, RawCpu, RawDuration, RawSize};
+use super::{MapOrList, OneOrMany, RawCount, RawCpu, RawDuration, RawRunsOn, RawSize};
 use crate::located::Located;
 
 /// How the tool is built and run.
@@ -18,12 +18,13 @@ pub(crate) struct RawImplementation {
     /// ```
     #[serde(rename = "type")]
     pub(crate) kind: Option<RawImplementationType>,
-    /// What the tool is written in or runs on. Absent means that the end of `entrypoint` decides.
+    /// What the tool is written in or runs on: a name, or an image such as `ruby:3.3-slim`, in which `entrypoint` is a command
+    /// line. Absent means that the end of `entrypoint` decides.
     ///
     /// ```yaml
     /// runtime: python3
     /// ```
-    pub(crate) runtime: Option<RawRuntime>,
+    pub(crate) runtime: Option<Located<RawRunsOn>>,
     /// The file that is the tool, relative to this manifest; for a container or an api, what starts it.
     ///
     /// ```yaml
@@ -56,6 +57,19 @@ pub(crate) struct RawImplementation {
     ///   command: ["python3", "scripts/sys_info.py", '{"operation": "health_check"}']
     /// ```
     pub(crate) health_check: Option<Located<RawHealthCheck>>,
+    /// Containers that are started before they are needed and wait for their one call. At most 16; only for containers.
+    ///
+    /// ```yaml
+    /// warm: 2
+    /// ```
+    pub(crate) warm: Option<Located<RawCount>>,
+    /// The author's promise that a call leaves nothing behind in the process: one container then answers one call after
+    /// another. A program gets each input as a line and answers in a line. Only for containers.
+    ///
+    /// ```yaml
+    /// reuse: true
+    /// ```
+    pub(crate) reuse: Option<Located<bool>>,
 }
 
 /// What kind of thing the tool is.
@@ -320,6 +334,12 @@ pub(crate) struct RawBuild {
     /// dockerfile: ./Dockerfile
     /// ```
     pub(crate) dockerfile: Option<Located<String>>,
+    /// Packages of Debian that the tool needs in its container.
+    ///
+    /// ```yaml
+    /// packages: [jq, poppler-utils]
+    /// ```
+    pub(crate) packages: Option<Vec<Located<String>>>,
     /// What Rust compiles for. `wasm32-unknown-unknown` is smaller and has no clock, files or standard streams.
     ///
     /// ```yaml

@@ -48,6 +48,28 @@ pub(crate) struct RawPermissions {
     /// state: true
     /// ```
     pub(crate) state: Option<bool>,
+    /// What of the host a container may look at, read-only: `proc` at `/host/proc`, `sys` at `/host/sys`. It then sees every
+    /// process of the host. Not for the sandbox.
+    ///
+    /// ```yaml
+    /// host: [proc, sys]
+    /// ```
+    pub(crate) host: Option<Vec<Located<RawHostPart>>>,
+    /// Relics that the tool may reach, each under its own name: `http://kv_store:8004`.
+    ///
+    /// ```yaml
+    /// relics: [kv_store]
+    /// ```
+    pub(crate) relics: Option<Vec<Located<String>>>,
+}
+
+/// What of the host a container may look at.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "HostPart")]
+pub(crate) enum RawHostPart {
+    Proc,
+    Sys,
 }
 
 /// A folder that the tool may open.

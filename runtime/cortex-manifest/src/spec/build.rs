@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::field::{path_of, text_of};
 use super::implementation::Runtime;
 use crate::error::Problems;
+use crate::located::Located;
 use crate::path::ManifestPath;
 use crate::quantity::shorten;
 use crate::raw::{MapOrList, RawBuild, RawEngine, RawTarget};
@@ -23,6 +24,9 @@ pub struct Build {
     pub dockerfile: Option<ManifestPath>,
     pub target: Option<Target>,
     pub sha256: Option<Sha256Digest>,
+    /// Packages of Debian for the tool's container.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<String>,
 }
 
 /// What builds the tool.
@@ -112,7 +116,16 @@ impl Build {
         if let Some((at, field)) = field.filter(|_| !script) {
             problems.add(at, Rule::OnlyForRuntime { field, runtime: Runtime::JavaScript.as_str() });
         }
+        let mut packages = Vec::new();
+        for Located { value: name, at } in raw.packages.unwrap_or_default() {
+            if is_package(&name) {
+                packages.push(name);
+            } else {
+                problems.add(at, Rule::PackageName { name: shorten(&name) });
+            }
+        }
         Build {
+            packages,
             engine: engine.map(|(_, engine)| engine),
             requirements_file: raw.requirements_file.and_then(|path| path_of("requirements_file", &path, problems)),
             build_command: raw.build_command.and_then(|text| text_of("build_command", &text, problems)),
@@ -125,6 +138,17 @@ impl Build {
             }),
         }
     }
+}
+
+/// Whether a text is a package of Debian, with a version perhaps. It becomes part of a command line, so nothing else may be
+/// in it.
+fn is_package(text: &str) -> bool {
+    let (name, version) = text.split_once('=').unwrap_or((text, "0"));
+    let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    name.starts_with(letter)
+        && name.chars().all(|c| letter(c) || "+.-".contains(c))
+        && !version.is_empty()
+        && version.chars().all(|c| c.is_ascii_alphanumeric() || "+.-~:".contains(c))
 }
 
 impl From<RawEngine> for Engine {

@@ -9,7 +9,9 @@ use crate::error::Problems;
 use crate::located::{Located, Position};
 use crate::path::ManifestPath;
 use crate::quantity::{ByteSize, Count, Fuel, MilliCpu, Milliseconds, shorten};
-use crate::raw::{RawBackend, RawHttp, RawImplementation, RawImplementationType, RawResources, RawRuntime};
+use crate::raw::{
+    RawBackend, RawCount, RawHttp, RawImplementation, RawImplementationType, RawResources, RawRunsOn, RawRuntime,
+};
 use crate::rule::Rule;
 
 /// How the tool is built and run.
@@ -25,6 +27,23 @@ pub struct Implementation {
     pub resources: Resources,
     pub build: Build,
     pub health_check: HealthCheck,
+    /// What `runtime` names, if that is an image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// Containers that wait, started, for their one call.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub warm: u8,
+    /// Whether one container answers one call after another.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub reuse: bool,
+}
+
+/// The most containers that wait for calls of one tool: each holds the memory of a started interpreter.
+pub const WARM_MAX: u8 = 16;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(number: &u8) -> bool {
+    *number == 0
 }
 
 /// What kind of thing the tool is.
@@ -198,13 +217,27 @@ impl Implementation {
             resources: Resources::default(),
             build: Build::default(),
             health_check: HealthCheck::None,
+            image: None,
+            warm: 0,
+            reuse: false,
         }
     }
 
     pub(crate) fn from_raw(raw: Located<RawImplementation>, problems: &mut Problems) -> Implementation {
         let Located { value: raw, at } = raw;
         let kind = raw.kind.map_or(ImplementationType::Script, ImplementationType::from);
-        let written = raw.runtime.map(Runtime::from);
+        let (written, image) = match raw.runtime {
+            None => (None, None),
+            Some(Located { value: RawRunsOn::Runtime(runtime), .. }) => (Some(Runtime::from(runtime)), None),
+            Some(Located { value: RawRunsOn::Image(image), at }) => {
+                if !is_image(&image) {
+                    problems.add(at, Rule::Image { image: shorten(&image) });
+                }
+                (Some(Runtime::Docker), Some(image))
+            }
+        };
+        let reuse = raw.reuse.as_ref().is_some_and(|reuse| reuse.value);
+        let warm = raw.warm.map_or(0, |warm| warm_from_raw(&warm, reuse, problems));
         if raw.entrypoint.is_none() && (kind == ImplementationType::Binary || written == Some(Runtime::Component)) {
             problems.add(at, Rule::MissingEntrypoint { kind: kind.as_str() });
         }
@@ -227,8 +260,32 @@ impl Implementation {
             resources: raw.resources.map(|raw| Resources::from_raw(&raw, problems)).unwrap_or_default(),
             build: raw.build.map(|raw| Build::from_raw(raw, runtime, problems)).unwrap_or_default(),
             health_check: raw.health_check.map(|raw| HealthCheck::from_raw(raw, problems)).unwrap_or_default(),
+            image,
+            warm,
+            reuse,
         }
     }
+}
+
+fn warm_from_raw(warm: &Located<RawCount>, reuse: bool, problems: &mut Problems) -> u8 {
+    let count = quantity_of::<Count>("warm", Some((&warm.value.0, warm.at)), problems).map_or(0, Count::number);
+    if reuse {
+        // One waits for the single call of its life, the other has no end of them.
+        problems.add(warm.at, Rule::WarmAndReuse);
+    }
+    match u8::try_from(count) {
+        Ok(count @ ..=WARM_MAX) => count,
+        _ => {
+            problems.add(warm.at, Rule::TooManyWarm { count, limit: WARM_MAX });
+            0
+        }
+    }
+}
+
+/// `[server[:port]/]name[:tag][@sha256:digest]`, as far as no other character can end up in a Dockerfile.
+fn is_image(image: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
+    image.len() <= 255 && image.starts_with(|c: char| c.is_ascii_alphanumeric()) && image.chars().all(allowed)
 }
 
 /// The file of a script or binary is read by the build, so it must lie in the tool's folder. What starts a container or an

@@ -8,10 +8,12 @@ use serde::Serialize;
 
 use crate::error::Problems;
 use crate::located::Located;
-use crate::name::{HeaderName, QueryName, VariableName};
+use crate::name::{HeaderName, QueryName, ToolName, VariableName};
 use crate::network::{HostPattern, Method, NetworkRule};
 use crate::path::{GuestPath, HostPath, InvalidPath};
-use crate::raw::{RawAccess, RawFilesystem, RawMethod, RawNetworkMethods, RawNetworkRule, RawPermissions, RawSecret};
+use crate::raw::{
+    RawAccess, RawFilesystem, RawHostPart, RawMethod, RawNetworkMethods, RawNetworkRule, RawPermissions, RawSecret,
+};
 use crate::rule::Rule;
 
 /// What a tool asks for. The default is nothing: no server, no folder, no variable, no secret, no state.
@@ -24,6 +26,29 @@ pub struct Permissions {
     pub secrets: Vec<SecretRequest>,
     /// A key-value store of its own that outlives a call.
     pub state: bool,
+    /// What of the host a container may look at.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub host: Vec<HostPart>,
+    /// Relics that it may reach under their names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub relics: Vec<ToolName>,
+}
+
+/// What of the host a container may look at, read-only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HostPart {
+    Proc,
+    Sys,
+}
+
+impl HostPart {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            HostPart::Proc => "proc",
+            HostPart::Sys => "sys",
+        }
+    }
 }
 
 /// A folder that a tool asks to open.
@@ -89,6 +114,18 @@ impl Permissions {
         }
         for secret in raw.secrets.unwrap_or_default() {
             permissions.secrets.extend(SecretRequest::from_raw(secret, problems));
+        }
+        for part in raw.host.unwrap_or_default() {
+            let part = match part.value {
+                RawHostPart::Proc => HostPart::Proc,
+                RawHostPart::Sys => HostPart::Sys,
+            };
+            if !permissions.host.contains(&part) {
+                permissions.host.push(part);
+            }
+        }
+        for name in raw.relics.unwrap_or_default() {
+            permissions.relics.extend(problems.check(name.at, ToolName::new(name.value).map_err(Rule::Name)));
         }
         permissions
     }

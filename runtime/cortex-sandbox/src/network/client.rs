@@ -121,7 +121,7 @@ impl Client {
     }
 
     /// The rule that covers a request, and which addresses the server may have by all rules together.
-    fn permitted(&self, target: &Target) -> Result<(&NetworkRule, Reach), Error> {
+    pub(crate) fn permitted(&self, target: &Target) -> Result<(&NetworkRule, Reach), Error> {
         let (rule, asked) = self.asked(target)?;
         let operator = &self.grants.operator;
         if let Some(rule) = operator.denied.iter().find(|rule| rule.covers_anyhow(target)) {
@@ -187,7 +187,7 @@ impl Client {
     }
 
     /// One address that may not be reached is enough: which one is connected to would be up to chance.
-    fn check_addresses(&self, target: &Target, reach: Reach, addresses: &[SocketAddr]) -> Result<(), Error> {
+    pub(crate) fn check_addresses(&self, target: &Target, reach: Reach, addresses: &[SocketAddr]) -> Result<(), Error> {
         let refused = addresses.iter().map(|address| (address.ip(), Class::of(address.ip())));
         let Some((address, class)) = refused.into_iter().find(|(_, class)| !reach.allows(*class)) else {
             return Ok(());

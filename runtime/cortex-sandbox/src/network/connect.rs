@@ -43,12 +43,7 @@ pub(crate) async fn resolve(host: &Host, port: u16) -> Result<Vec<SocketAddr>, E
 
 /// A connection to one of the addresses, tried in their order.
 pub(crate) async fn connect(target: &Target, addresses: &[SocketAddr]) -> Result<Pin<Box<dyn Stream>>, Error> {
-    let stream = TcpStream::connect(addresses).await.map_err(|error| match error.kind() {
-        io::ErrorKind::ConnectionRefused => Error::ConnectionRefused,
-        _ => Error::Connect(error),
-    })?;
-    // Requests are small and waited for.
-    let _ = stream.set_nodelay(true);
+    let stream = connect_plain(addresses).await?;
     if !target.https {
         return Ok(Box::pin(stream));
     }
@@ -64,6 +59,17 @@ pub(crate) async fn connect(target: &Target, addresses: &[SocketAddr]) -> Result
             _ => Error::Tls(error),
         }
     })?))
+}
+
+/// The same without TLS of ours.
+pub(crate) async fn connect_plain(addresses: &[SocketAddr]) -> Result<TcpStream, Error> {
+    let stream = TcpStream::connect(addresses).await.map_err(|error| match error.kind() {
+        io::ErrorKind::ConnectionRefused => Error::ConnectionRefused,
+        _ => Error::Connect(error),
+    })?;
+    // Requests are small and waited for.
+    let _ = stream.set_nodelay(true);
+    Ok(stream)
 }
 
 /// TLS with the system's roots, read when the first request needs them. `SSL_CERT_FILE` and `SSL_CERT_DIR` say where they

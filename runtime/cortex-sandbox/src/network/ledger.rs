@@ -16,12 +16,12 @@ struct Entries {
     requests: u64,
     open: u64,
     decisions: Vec<Decision>,
-    refusal: Option<Refused>,
+    refusal: Option<FirstRefusal>,
 }
 
 /// What a guest did not get, and how its call ends if it cannot do without.
 #[derive(Debug)]
-pub(crate) struct Refused {
+pub(crate) struct FirstRefusal {
     pub(crate) ending: Ending,
     pub(crate) failure: Failure,
 }
@@ -32,7 +32,7 @@ pub(crate) struct Account {
     pub(crate) requests: u64,
     pub(crate) decisions: Vec<Decision>,
     /// The first refusal: those that follow it often follow from it.
-    pub(crate) refusal: Option<Refused>,
+    pub(crate) refusal: Option<FirstRefusal>,
 }
 
 /// A request that goes on until this is dropped.
@@ -106,7 +106,7 @@ impl Ledger {
         let decision = Decision { capability: "network", target, allowed: false, rule: None, reason: Some(reason) };
         self.with(|entries| {
             entries.decisions.push(decision);
-            entries.refusal.get_or_insert(Refused { ending: Ending::Denied, failure });
+            entries.refusal.get_or_insert(FirstRefusal { ending: Ending::Denied, failure });
         });
     }
 
@@ -115,8 +115,13 @@ impl Ledger {
         let name = format!("http.{limit}");
         let failure = limit_reached(&name, &format!("{what}: the limit `{name}`"));
         self.with(|entries| {
-            entries.refusal.get_or_insert(Refused { ending: Ending::LimitExceeded, failure });
+            entries.refusal.get_or_insert(FirstRefusal { ending: Ending::LimitExceeded, failure });
         });
+    }
+
+    /// How many requests were counted.
+    pub(crate) fn requests(&self) -> u64 {
+        self.with(|entries| entries.requests)
     }
 
     /// What was entered so far. The ledger begins anew.

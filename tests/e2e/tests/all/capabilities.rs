@@ -47,6 +47,8 @@ mod capability_host {
         tools.add(name, guests::CAPABILITY_HOST, INPUT, resources, sections);
     }
 
+    /// Attack: reading the state of another tool, or of a namesake elsewhere
+    /// Ends: `success`: it is empty
     #[test]
     fn state_outlives_the_call_and_the_process_and_is_the_tool_s_own() {
         let home = tempfile::tempdir().unwrap();
@@ -97,6 +99,8 @@ mod capability_host {
         assert_eq!(granting.call("notes", input).ending, Ending::Success, "the line that was named is enough");
     }
 
+    /// Attack: filling the state with keys and bytes
+    /// Ends: `limit_exceeded`
     #[test]
     fn state_holds_what_the_limits_say_and_a_call_may_lower_them() {
         let home = tempfile::tempdir().unwrap();
@@ -296,6 +300,8 @@ mod capability_files {
         assert_eq!(fs::read(files.path("out/d")).unwrap(), [0; 4]);
     }
 
+    /// Attack: writing to a folder that is only read, by truncating, renaming, linking (GHSA-4ch3)
+    /// Ends: `denied`
     #[test]
     fn a_folder_that_is_read_is_not_written_by_any_road() {
         let files = Box::new("", "", ASKS);
@@ -323,6 +329,8 @@ mod capability_files {
         assert_eq!(fs::read_dir(files.path("out")).unwrap().count(), 0);
     }
 
+    /// Attack: `/etc/passwd` by absolute path, by `..`, by a link, by a path that ends in a slash (GHSA-vqjp)
+    /// Ends: `denied`
     #[test]
     fn no_path_and_no_link_leads_out_of_a_folder() {
         let files = Box::new("", "", ASKS);
@@ -366,6 +374,9 @@ mod capability_files {
     }
 
     /// The guest's way out would be a link in a folder that it writes, on the way to a folder that its next call opens.
+    ///
+    /// Attack: leaving a link on the way to a folder that the next call opens
+    /// Ends: `denied`
     #[test]
     fn a_link_that_an_earlier_call_left_opens_nothing() {
         let asks = "permissions:\n  filesystem:\n  - { host: ./out, guest: /out, access: read-write }\n  \
@@ -378,6 +389,8 @@ mod capability_files {
         assert_eq!((refused.target.as_str(), refused.allowed), ("/data", false));
     }
 
+    /// Attack: filling the quota of bytes, of files and of path lengths
+    /// Ends: `limit_exceeded`
     #[test]
     fn what_is_written_is_counted_before_it_is_done() {
         let files = Box::new("", "disk: 1000, files: { created: 5, path: 40 }", ASKS);

@@ -1,0 +1,3 @@
+FROM scratch
+COPY tool /tool
+ENTRYPOINT ["/tool"]

@@ -1,0 +1,2 @@
+def run(args):
+    return {"text": args["text"].upper()}

@@ -1,0 +1,1 @@
+export default (args: { a: number }) => args.a;
