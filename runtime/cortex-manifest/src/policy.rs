@@ -60,6 +60,8 @@ pub struct ToolPolicy {
     pub tool: ToolPattern,
     pub trust: Option<bool>,
     pub grant: Capabilities,
+    /// Servers that the tools get though their manifests do not ask for them.
+    pub extend: Vec<NetworkRule>,
     pub deny: Capabilities,
     pub ceilings: Resources,
     pub defaults: Resources,
@@ -200,6 +202,13 @@ impl ToolPolicy {
             line: at.line,
             trust: raw.trust,
             grant: raw.grant.map(|raw| Capabilities::from_raw(raw, problems)).unwrap_or_default(),
+            extend: raw
+                .extend
+                .and_then(|raw| raw.network)
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|rule| network_rule(rule, problems))
+                .collect(),
             deny: raw.deny.map(|raw| Capabilities::from_raw(raw, problems)).unwrap_or_default(),
             ceilings: raw.ceilings.map(|raw| Resources::from_raw(&raw, problems)).unwrap_or_default(),
             defaults: raw.defaults.map(|raw| Resources::from_raw(&raw, problems)).unwrap_or_default(),

@@ -127,6 +127,12 @@ pub(crate) struct RawToolPolicy {
     /// grant: { network: ["https://api.example.com"], state: true }
     /// ```
     pub(crate) grant: Option<RawCapabilities>,
+    /// What these tools get though their manifests do not ask for it: for a server of your own in place of the author's.
+    ///
+    /// ```yaml
+    /// extend: { network: ["http://127.0.0.1:8080"] }
+    /// ```
+    pub(crate) extend: Option<RawExtension>,
     /// What these tools never get. It beats every grant.
     ///
     /// ```yaml
@@ -152,6 +158,19 @@ pub(crate) struct RawToolPolicy {
     /// environment: { SEARCH_URL: "http://localhost:8080" }
     /// ```
     pub(crate) environment: Option<BTreeMap<String, Located<RawText>>>,
+}
+
+/// Capabilities that a manifest does not ask for.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Extension")]
+pub(crate) struct RawExtension {
+    /// Servers, written as in a manifest.
+    ///
+    /// ```yaml
+    /// network: ["http://127.0.0.1:8080"]
+    /// ```
+    pub(crate) network: Option<Vec<Located<RawNetworkRule>>>,
 }
 
 /// Capabilities to grant or to deny.
