@@ -51,8 +51,8 @@ pub use cortex_manifest::{
     ResultForm, State as ToolState, ToolPattern, ToolSpec,
 };
 pub use cortex_sandbox::{
-    Allocation, CacheUsage, Captured, Contract, Decision, ENGINE_VERSION, Ending, Failure, Function, LimitError,
-    Limits, LogLevel, LogLine, Observer, Overrides, ToolProgress, Usage,
+    Allocation, CacheUsage, Captured, CompilerProgram, Contract, Decision, ENGINE_VERSION, Ending, Failure, Function,
+    LimitError, Limits, LogLevel, LogLine, Observer, Overrides, ToolProgress, Usage, compile_for_parent,
 };
 pub use error::RuntimeError;
 pub use event::Event;
