@@ -55,7 +55,7 @@ pub use cortex_sandbox::{
     Limits, LogLevel, LogLine, Observer, Overrides, ToolProgress, Usage,
 };
 pub use error::RuntimeError;
-pub use event::Event;
+pub use event::{Event, Reloaded};
 pub use execution::{Caller, Execution, Status};
 pub use executions::{Cancelling, Executions, Filter, Page, Record, Summary};
 pub use flight::Flight;
