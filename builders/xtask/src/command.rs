@@ -60,6 +60,13 @@ impl Program {
         Self { command, passing_stdout: false }
     }
 
+    /// A program in place of this one: with all of its environment and its standard input.
+    pub(crate) fn in_our_place(program: impl AsRef<OsStr>) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "the one place where programs are started")]
+        let command = Command::new(program);
+        Self { command, passing_stdout: true }
+    }
+
     /// Cargo, in the root of the repository, with its target directory.
     pub(crate) fn cargo(layout: &Layout) -> Self {
         Self::new("cargo").dir(layout.root()).env("CARGO_TARGET_DIR", layout.target())
@@ -147,6 +154,13 @@ impl Program {
                 }
             }
         }
+    }
+
+    /// Runs it with everything that it says in a file. `false` when it did not end well.
+    pub(crate) fn logged(mut self, path: &Path) -> anyhow::Result<bool> {
+        let log = fs_err::File::create(path)?.into_parts().0;
+        let status = self.command.stdout(log.try_clone()?).stderr(log).status().with_context(|| self.cannot_start())?;
+        Ok(status.success())
     }
 
     /// Starts a server and waits until a line of its standard error says what `ready` looks for.

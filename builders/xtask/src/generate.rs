@@ -6,6 +6,7 @@ use fs_err as fs;
 use wit_component::{StringEncoding, metadata};
 use wit_parser::Resolve;
 
+use crate::attacks;
 use crate::command::say;
 use crate::layout::Layout;
 
@@ -13,6 +14,7 @@ use crate::layout::Layout;
 const WORLDS: &[(&str, &str)] = &[("tool", "src/component-type.bin"), ("capabilities", "src/host-type.bin")];
 
 pub(crate) fn run(layout: &Layout, check: bool) -> anyhow::Result<()> {
+    attacks::run(layout, check)?;
     for (world, file) in WORLDS {
         let path = layout.guest_crate().join(file);
         let wanted = component_type(layout, world).with_context(|| format!("`{world}` cannot be encoded"))?;

@@ -28,6 +28,9 @@ use crate::yaml;
 pub struct PolicySpec {
     /// Whether asking is granting, where it was said.
     pub trust: Option<bool>,
+    /// As written: relative to the policy unless absolute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<HostPath>,
     /// The most that any tool may ask for.
     pub ceilings: Resources,
     /// What tools get that ask for nothing.
@@ -133,6 +136,10 @@ impl PolicySpec {
         let tools = raw.tools.unwrap_or_default();
         PolicySpec {
             trust: raw.trust,
+            workspace: raw.workspace.and_then(|path| {
+                let parsed = HostPath::new(&path.value).map_err(|error| Rule::Path { field: "workspace", error });
+                problems.check(path.at, parsed)
+            }),
             ceilings: raw.ceilings.map(|raw| Resources::from_raw(&raw, problems)).unwrap_or_default(),
             defaults: raw.defaults.map(|raw| Resources::from_raw(&raw, problems)).unwrap_or_default(),
             tools: tools.into_iter().filter_map(|raw| ToolPolicy::from_raw(raw, problems)).collect(),

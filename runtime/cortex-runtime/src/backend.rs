@@ -187,6 +187,9 @@ impl Backend for SandboxBackend {
     }
 }
 
+/// How many functions a hint lists.
+const FUNCTIONS_NAMED: usize = 20;
+
 /// The function to call, for a component that has several.
 fn choose_function(component: &Component, wanted: Option<&str>) -> Result<Option<Function>, LoadFailure> {
     let fail = |message: String, hint: String| LoadFailure {
@@ -203,7 +206,12 @@ fn choose_function(component: &Component, wanted: Option<&str>) -> Result<Option
         };
     }
     let callable = component.functions().iter().filter(|function| function.unsupported.is_none());
-    let names: Vec<String> = callable.map(|function| format!("`{}`", function.name)).collect();
+    let mut names: Vec<String> = callable.map(|function| format!("`{}`", function.name)).collect();
+    if names.len() > FUNCTIONS_NAMED {
+        let more = format!("and {} more", names.len() - FUNCTIONS_NAMED);
+        names.truncate(FUNCTIONS_NAMED);
+        names.push(more);
+    }
     let hint = format!("append `#` and one of its functions: {}", names.join(", "));
     match (component.function(wanted), wanted) {
         (Some(Function { name, unsupported: Some(why), .. }), _) => {

@@ -68,7 +68,7 @@ impl States {
         let place = match &tool.source {
             ToolSource::Standard => String::new(),
             ToolSource::Folder { root: path, .. } | ToolSource::Component(path) => {
-                path.canonicalize().unwrap_or_else(|_| path.clone()).to_string_lossy().into_owned()
+                fs_err::canonicalize(path).unwrap_or_else(|_| path.clone()).to_string_lossy().into_owned()
             }
         };
         StateHandle(Arc::new(Bucket {

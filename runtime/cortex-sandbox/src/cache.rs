@@ -268,8 +268,8 @@ impl CompiledCache {
     }
 }
 
-/// Compiles a component, after looking at what costs nothing to look at.
-fn compile(sandbox: &Sandbox, wasm: &[u8]) -> Result<Vec<u8>, SandboxError> {
+/// What can be told of a component at no cost.
+pub(crate) fn check_before_compiling(wasm: &[u8]) -> Result<(), SandboxError> {
     let bytes = wasm.len() as u64;
     if bytes > COMPONENT_BYTES {
         return Err(SandboxError::TooLarge { bytes, limit_bytes: COMPONENT_BYTES });
@@ -278,6 +278,11 @@ fn compile(sandbox: &Sandbox, wasm: &[u8]) -> Result<Vec<u8>, SandboxError> {
     if wasm.starts_with(b"\0asm\x01\0\0\0") {
         return Err(SandboxError::CoreModule);
     }
+    Ok(())
+}
+
+fn compile(sandbox: &Sandbox, wasm: &[u8]) -> Result<Vec<u8>, SandboxError> {
+    check_before_compiling(wasm)?;
     let compile_error = |error: wasmtime::Error| SandboxError::Compile(error.into_boxed_dyn_error());
     let code = sandbox.engine.precompile_component(wasm).map_err(compile_error)?;
     Ok(code)

@@ -6,7 +6,7 @@ use wasmtime::component::Linker;
 use wasmtime::{Config, Enabled, Engine, EngineWeak, PoolingAllocationConfig};
 
 use crate::guest::Guest;
-use crate::{files, logging, random, state};
+use crate::{files, logging, network, random, state};
 
 /// The engine that compiles and runs components. Fuel is comparable only between equal versions.
 pub const ENGINE_VERSION: &str = "wasmtime-48";
@@ -57,6 +57,14 @@ pub enum SandboxError {
     /// The component does not link with the host, though every import's name is known.
     #[error("the component's imports do not match the host's interfaces")]
     Link(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// More functions than anybody would look through.
+    #[error("the component exports {count} functions, the limit is {limit}")]
+    TooManyFunctions {
+        /// How many there are.
+        count: usize,
+        /// The most that there may be.
+        limit: usize,
+    },
     /// Nothing in the component can be called.
     #[error("the component exports neither `wasi:cli/run`, `cortex:tool/handler` nor a function that can be called")]
     NothingToCall,
@@ -69,7 +77,11 @@ impl SandboxError {
             Self::CoreModule => Some("make a component of it: `wasm-tools component new module.wasm`".into()),
             Self::Denied { .. } => Some(format!("this version provides {}", PROVIDED.join(", "))),
             Self::NothingToCall => Some("functions that take or return resources cannot be called with JSON".into()),
-            Self::Engine(_) | Self::Compile(_) | Self::TooLarge { .. } | Self::Link(_) => None,
+            Self::Engine(_)
+            | Self::Compile(_)
+            | Self::TooLarge { .. }
+            | Self::TooManyFunctions { .. }
+            | Self::Link(_) => None,
         }
     }
 }
@@ -110,6 +122,7 @@ impl Sandbox {
             wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
             wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
             linker.allow_shadowing(true);
+            network::bound_requests(&mut linker)?;
             files::add_to_linker(&mut linker)?;
             random::add_to_linker(&mut linker)?;
             linker.allow_shadowing(false);
@@ -146,6 +159,8 @@ fn config(allocation: Allocation) -> Config {
         .wasm_threads(false)
         .shared_memory(false)
         // Nothing that the supported toolchains emit needs these; each was part of an advisory or costs bounds checks.
+        // Exceptions lost fuel in GHSA-m63x, and are on unless they are switched off.
+        .wasm_exceptions(false)
         .wasm_memory64(false)
         .wasm_relaxed_simd(false)
         // Function names are enough in a trap's backtrace; addresses would make compiled code a quarter larger.

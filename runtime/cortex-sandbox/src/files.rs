@@ -1,8 +1,8 @@
 //! The filesystem capability: folders of the host that the operator named, and what is written there.
 //!
-//! The threat: a guest that reads or writes anything else, or fills the disk. A folder is opened below a base by a call that
-//! resolves no link out of it, every path of the guest is resolved below that folder by wasmtime in the same way, and what
-//! takes room is counted before it is done. Nothing is opened until the guest asks for its folders.
+//! The threat: a guest that reads or writes anything else, or fills the disk. A folder is opened below a base without
+//! following a link, wasmtime resolves every path of the guest so that none leaves that folder, and what takes room is counted
+//! before it is done. Nothing is opened until the guest asks for its folders.
 //!
 //! A hard link that somebody made on the host into a folder is a file of that folder: nothing tells it from one.
 
@@ -62,7 +62,7 @@ pub struct FileOverrides {
 pub struct Folder {
     /// A folder that nobody but the operator can replace: the tool's own, the workspace, or one that the policy names.
     pub base: PathBuf,
-    /// The way from there, empty for the base itself. Resolved so that no link on it leaves the base.
+    /// The way from there, empty for the base itself. No step of it may be a link.
     pub below: PathBuf,
     /// Where the guest sees it: an absolute path.
     pub guest: String,
@@ -73,7 +73,9 @@ pub struct Folder {
 impl Folder {
     fn open(&self) -> io::Result<std::fs::File> {
         let base = confined::open_ambient_dir(&self.base, cap_primitives::ambient_authority())?;
-        if self.below == Path::new("") { Ok(base) } else { confined::open_dir(&base, &self.below) }
+        // Step by step: a link on the way, which an earlier call may have left there, is no folder.
+        let mut steps = self.below.components();
+        steps.try_fold(base, |folder, step| confined::open_dir_nofollow(&folder, Path::new(step.as_os_str())))
     }
 }
 

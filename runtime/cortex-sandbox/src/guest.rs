@@ -150,6 +150,11 @@ impl Guest {
         self.wasi.as_ref().map_or_else(Default::default, |wasi| (wasi.stdout.take(), wasi.stderr.take()))
     }
 
+    /// Whether what the guest wrote to standard output is UTF-8.
+    pub(crate) fn wrote_text(&self) -> bool {
+        self.wasi.as_ref().is_none_or(|wasi| wasi.stdout.is_text())
+    }
+
     /// The lines that it wrote into its record.
     pub(crate) fn take_log(&mut self) -> Vec<LogLine> {
         self.log.take().map_or_else(Vec::new, |log| log.into_lines(self.limits.log_lines, self.limits.output_bytes))

@@ -97,6 +97,12 @@ enum Returned {
 /// The longest error message that is kept from a guest. Agents read it; the rest is in the logs.
 const MESSAGE_BYTES: usize = 4096;
 
+/// The longest code of an error, and the longest name of a function in a backtrace: words, not texts.
+const WORD_BYTES: usize = 128;
+
+/// How deep a result may be nested. Readers of JSON give up there, this program's own included, or run out of stack.
+const RESULT_DEPTH: usize = 127;
+
 impl Sandbox {
     /// Calls a component in a fresh instance. Every end of a call, good or bad, is an [`Outcome`].
     ///
@@ -249,9 +255,14 @@ fn finish(
         state_bytes: guest.usage.state_bytes,
         cpu_us: 0,
     };
+    let wrote_text = guest.wrote_text();
     let log = guest.take_log();
     let (stdout, stderr) = guest.output();
     let mut outcome = match ran {
+        Ok(Returned::Exit(0)) if !wrote_text => {
+            let message = "the result is not UTF-8, as JSON is";
+            Outcome { stdout, ..hinted(Ending::InvalidOutput, message, "encode bytes, for instance as Base64") }
+        }
         Ok(returned) => answered(returned, stdout, &stderr, call.limits),
         Err(error) => Outcome { stdout, ..stopped(&error, call.limits, instantiated == started) },
     };
@@ -264,7 +275,8 @@ fn finish(
 /// What an outcome becomes by what was granted: refusals are named, secrets are taken out.
 fn settle(mut outcome: Outcome, account: Account, grants: &Grants) -> Outcome {
     if let (Ending::Trap, Some(failure)) = (outcome.ending, &mut outcome.error) {
-        failure.hint = last_line(&outcome.stderr.text).map(|line| format!("the tool's last words: {line}"));
+        let words = |line: &str| format!("the tool's last words: {}", shortened(line.to_owned(), MESSAGE_BYTES));
+        failure.hint = last_line(&outcome.stderr.text).map(words);
     }
     outcome.decisions = account.decisions;
     if let Some(refusal) = account.refusal {
@@ -354,7 +366,16 @@ fn redact(outcome: &mut Outcome, secrets: &[Secret]) {
     };
     text(&mut outcome.stdout.text);
     text(&mut outcome.stderr.text);
+    for decision in &mut outcome.decisions {
+        text(&mut decision.target);
+        decision.reason.as_mut().map(text);
+    }
+    for line in &mut outcome.log {
+        text(&mut line.context);
+        text(&mut line.message);
+    }
     if let Some(failure) = &mut outcome.error {
+        text(&mut failure.code);
         text(&mut failure.message);
         failure.hint.as_mut().map(text);
         if let Some(shown) = failure.details.as_ref().and_then(|details| redacted(&details.to_string(), secrets)) {
@@ -407,10 +428,12 @@ fn answered(returned: Returned, stdout: Captured, stderr: &Captured, limits: &Li
             check_size(data, limits).unwrap_or_else(|| tool_error(error))
         }
         Returned::ErrorValue(value) => {
-            let message = said(&value).unwrap_or_else(|| value.to_string());
-            let mut outcome = failed(Ending::ToolError, message);
-            outcome.result = raw(value.to_string()).ok();
-            outcome
+            let json = value.to_string();
+            check_size(json.len(), limits).unwrap_or_else(|| {
+                let mut outcome = failed(Ending::ToolError, said(&value).unwrap_or_else(|| json.clone()));
+                outcome.result = raw(json).ok();
+                outcome
+            })
         }
         Returned::BadArguments(error) => failed(Ending::InvalidInput, error.to_string()),
     };
@@ -431,12 +454,15 @@ fn success(result: Option<Box<RawValue>>) -> Outcome {
 }
 
 fn failed(ending: Ending, message: impl Into<String>) -> Outcome {
-    let mut message = message.into();
-    if message.len() > MESSAGE_BYTES {
-        message.truncate(message.floor_char_boundary(MESSAGE_BYTES));
-        message.push('…');
+    Outcome::failed(ending, Failure::new(ending.as_str(), shortened(message.into(), MESSAGE_BYTES)))
+}
+
+fn shortened(mut text: String, bytes: usize) -> String {
+    if text.len() > bytes {
+        text.truncate(text.floor_char_boundary(bytes));
+        text.push('…');
     }
-    Outcome::failed(ending, Failure::new(ending.as_str(), message))
+    text
 }
 
 fn hinted(ending: Ending, message: impl Into<String>, hint: impl Into<String>) -> Outcome {
@@ -452,10 +478,33 @@ fn raw(json: String) -> Result<Box<RawValue>, serde_json::Error> {
 }
 
 fn parsed(json: String, hint: &str) -> Outcome {
+    if depth(&json) > RESULT_DEPTH {
+        let message = format!("the result is nested more than {RESULT_DEPTH} levels deep");
+        return hinted(Ending::InvalidOutput, message, "return a flatter document");
+    }
     match raw(json) {
         Ok(result) => success(Some(result)),
         Err(error) => hinted(Ending::InvalidOutput, format!("the result is not JSON: {error}"), hint),
     }
+}
+
+/// How deep a JSON document is nested. Right for every document that is JSON, which is all that it is asked about.
+fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_text,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 fn check_size(bytes: usize, limits: &Limits) -> Option<Outcome> {
@@ -484,11 +533,13 @@ fn tool_error(error: ToolError) -> Outcome {
     let mut outcome = failed(Ending::ToolError, error.message);
     let failure = outcome.error.as_mut();
     if let Some(failure) = failure {
-        failure.code = error.code;
-        match error.data.map(|data| raw(data.clone()).map_err(|_| data)) {
-            Some(Ok(result)) => outcome.result = Some(result),
-            Some(Err(not_json)) => failure.details = Some(Value::String(not_json)),
-            None => {}
+        failure.code = shortened(error.code, WORD_BYTES);
+        let json = |data: &String| if depth(data) > RESULT_DEPTH { None } else { raw(data.clone()).ok() };
+        if let Some(data) = error.data {
+            match json(&data) {
+                Some(result) => outcome.result = Some(result),
+                None => failure.details = Some(Value::String(data)),
+            }
         }
     }
     outcome
@@ -561,7 +612,8 @@ fn stopped(error: &wasmtime::Error, limits: &Limits, instantiating: bool) -> Out
         None => refused_by_host(error, limits, instantiating),
     };
     if let (Some(backtrace), Some(failure)) = (error.downcast_ref::<WasmBacktrace>(), &mut outcome.error) {
-        let names = backtrace.frames().iter().filter_map(|frame| frame.func_name()).map(Value::from);
+        let names = backtrace.frames().iter().filter_map(|frame| frame.func_name());
+        let names = names.map(|name| Value::from(shortened(name.to_owned(), WORD_BYTES)));
         failure.details = Some(serde_json::json!({ "backtrace": names.collect::<Vec<_>>() }));
     }
     outcome
@@ -602,7 +654,10 @@ fn refused_by_host(error: &wasmtime::Error, limits: &Limits, instantiating: bool
         // The guest's code had returned: what it returned breaks the canonical ABI.
         return failed(Ending::Trap, format!("crashed: {cause}"));
     }
-    // Of the host's own refusals wasmtime tells this one by its text alone, so it is named beside every other.
-    let copied = limits.hostcall_bytes;
-    failed(Ending::Trap, format!("crashed: {cause} (one host call copies at most {copied} bytes: the limit `copy`)"))
+    // Of the host's own refusals wasmtime tells these by their text alone, so they are named beside every other.
+    let bounds = format!(
+        "one host call copies at most {} bytes: the limit `copy`; a call holds at most {} handles: the limit `handles`",
+        limits.hostcall_bytes, limits.handles
+    );
+    failed(Ending::Trap, format!("crashed: {cause} ({bounds})"))
 }

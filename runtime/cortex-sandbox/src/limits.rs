@@ -176,6 +176,8 @@ impl Limits {
             Contract::Command | Contract::Functions => self.hostcall_bytes,
         });
         store.data_mut().table.set_max_capacity(self.handles);
+        // Handles of the guest's own resources live on the host as well, and no function of ours hears of them.
+        store.set_max_component_handles(self.handles);
 
         // The epoch is shared by all calls; the deadline is this store's own, so one call's end never touches another.
         // Yielding at every tick lets the executor run its other tasks, and lets a dropped call really stop.

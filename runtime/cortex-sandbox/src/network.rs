@@ -11,6 +11,7 @@
 
 pub(crate) mod address;
 mod body;
+mod bound;
 mod client;
 mod connect;
 mod egress;
@@ -30,6 +31,7 @@ use crate::guest::Grants;
 use crate::network::client::Client;
 use crate::network::ledger::Ledger;
 
+pub(crate) use bound::bound_requests;
 pub use egress::{Egress, EgressBody, Refused, Tunnel};
 pub(crate) use ledger::{Account, FirstRefusal};
 pub use limits::{HttpLimits, HttpOverrides};

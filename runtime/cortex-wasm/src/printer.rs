@@ -1,5 +1,6 @@
 //! What goes where: standard output is data, everything else is standard error.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,7 +73,7 @@ impl Printer {
     }
 
     pub(crate) fn error_text(&self, text: &str) {
-        let _ = writeln!(io::stderr().lock(), "{text}");
+        let _ = writeln!(io::stderr().lock(), "{}", visible(text));
     }
 
     /// The progress of a build: one line that changes on a terminal, one line a step elsewhere.
@@ -86,6 +87,20 @@ impl Printer {
         });
         Arc::new(Reporter { printer: self.clone(), bar })
     }
+}
+
+/// The text with its control characters written out. What a tool says must not move the cursor of a terminal, colour what
+/// follows or give itself a new title.
+fn visible(text: &str) -> Cow<'_, str> {
+    let commands = |character: char| character.is_control() && !matches!(character, '\n' | '\t');
+    if !text.contains(commands) {
+        return Cow::Borrowed(text);
+    }
+    let text = text.replace("\r\n", "\n");
+    let written = |character: char| {
+        if commands(character) { character.escape_unicode().to_string() } else { character.to_string() }
+    };
+    Cow::Owned(text.chars().map(written).collect())
 }
 
 /// Says what happens before there is a result: of a build, and of a tool that runs.

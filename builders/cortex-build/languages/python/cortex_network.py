@@ -136,6 +136,8 @@ def receive(response, head_only):
     lines += [name.encode("latin-1") + b": " + value for name, value in entries if name.lower() not in HOP_BY_HOP]
     if chunked:
         lines.append(b"transfer-encoding: chunked")
+    # Keeping connections is the host's business; clients that keep one ask the system about its socket.
+    lines.append(b"connection: close")
     yield b"\r\n".join(lines) + b"\r\n\r\n"
     with response, response.consume() as body, body.stream() as stream:
         while not empty:

@@ -44,6 +44,13 @@ pub(crate) struct RawPolicy {
     /// trust: false
     /// ```
     pub(crate) trust: Option<bool>,
+    /// A folder for the tools to work in, relative to this file unless absolute. Manifests name what is in it as
+    /// `workspace:some/folder`.
+    ///
+    /// ```yaml
+    /// workspace: ./work
+    /// ```
+    pub(crate) workspace: Option<Located<String>>,
     /// The most that any tool may ask for.
     ///
     /// ```yaml

@@ -90,6 +90,11 @@ impl Tools {
         fs::write(root.join("tool.yml"), manifest).unwrap();
     }
 
+    /// A tool's folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     /// Calls a tool by name or path.
     pub(crate) fn call(&self, tool: &str, input: Value) -> Arc<Execution> {
         self.call_with(tool, input, CallOptions::default())

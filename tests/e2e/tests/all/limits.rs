@@ -74,6 +74,9 @@ mod limit_spins {
     }
 
     /// The deadlines of other calls pass again and again while this one goes on, on the same engine and the same thread.
+    ///
+    /// Attack: calls whose time is over beside one whose time is not
+    /// Ends: `success` of the other
     #[test]
     fn the_deadline_of_one_call_ends_no_other() {
         let sandbox = Sandbox::new(Allocation::Pooled { calls: 2 }).unwrap();
@@ -102,6 +105,9 @@ mod limit_spins {
     }
 
     /// The pool has room for one call: the second one only starts once the first has really gone.
+    ///
+    /// Attack: cancellation in the middle of a computation
+    /// Ends: at once, and its place in the pool is free
     #[test]
     fn a_call_that_the_caller_gives_up_stops() {
         let sandbox = Sandbox::new(Allocation::Pooled { calls: 1 }).unwrap();
@@ -206,6 +212,8 @@ mod limit_sleeps {
 mod limit_start_spins {
     use super::*;
 
+    /// Attack: computing before the call, while the component is instantiated
+    /// Ends: `out_of_fuel`
     #[test]
     fn what_runs_before_the_call_pays_with_the_call_s_fuel() {
         let outcome = host::invoke(guests::LIMIT_START_SPINS, json!({}), &Limits { fuel: 1_000_000, ..AMPLE });
@@ -241,6 +249,8 @@ mod limit_allocates {
         exact_memory(guests::LIMIT_ALLOCATES, &json!({"bytes": 10_000_000}));
     }
 
+    /// Attack: a memory bomb in one memory
+    /// Ends: `memory_exceeded`
     #[test]
     fn a_call_that_asks_for_more_memory_than_there_is_ends_at_once() {
         let outcome = host::invoke(guests::LIMIT_ALLOCATES, json!({"bytes": 2_000_000_000}), &Limits::DEFAULT);
@@ -278,6 +288,8 @@ mod limit_memories {
         ended(&grow(0, (8 << 20) - 1), Ending::MemoryExceeded, message);
     }
 
+    /// Attack: a memory bomb spread over eight memories
+    /// Ends: `memory_exceeded`
     #[test]
     fn growth_is_bounded_over_all_memories_of_a_call() {
         let grown = (8 << 20) + 8 * PAGE;
@@ -291,6 +303,9 @@ mod limit_tables {
     use super::*;
 
     /// An element of a table takes a pointer on the host.
+    ///
+    /// Attack: a memory bomb in eight tables
+    /// Ends: `memory_exceeded`
     #[test]
     fn tables_count_as_memory() {
         let grow = |elements: u64, memory_bytes| {
@@ -333,6 +348,8 @@ fn nine_parts(guest: &str) {
 mod limit_instances {
     use super::*;
 
+    /// Attack: core instances, memories and tables without number
+    /// Ends: `memory_exceeded`
     #[test]
     fn core_instances_are_bounded() {
         nine_parts(guests::LIMIT_INSTANCES);
@@ -512,6 +529,8 @@ mod limit_random {
 mod limit_copies {
     use super::*;
 
+    /// Attack: one call of the host with more bytes than it copies
+    /// Ends: `trap`
     #[test]
     fn what_one_host_call_copies_out_of_the_guest_is_bounded() {
         let copies = |bytes: u64| host::invoke(guests::LIMIT_COPIES, json!({"bytes": bytes}), &AMPLE);

@@ -17,6 +17,8 @@ mod go;
 #[cfg(test)]
 mod host;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod javascript;
 #[cfg(test)]
 mod limits;
