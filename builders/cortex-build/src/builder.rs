@@ -205,6 +205,15 @@ impl Workshop {
         Ok(Built { component, source, origin: Origin::Built })
     }
 
+    /// The component of a tool, if there is one already. Builds nothing.
+    pub fn built(&self, spec: &ToolSpec, folder: &Path, manifest: &str) -> Result<Option<Built>, BuildError> {
+        let plan = plan(spec, Some(folder));
+        let (None, Some(kind)) = (&plan.blocked, plan.builder) else { return Ok(None) };
+        let Some(builder) = language(kind) else { return prebuilt(spec, folder).map(Some) };
+        let tree = SourceTree::read_without(folder, manifest, &data_folders(spec))?;
+        self.find(spec, folder, &source_digest(spec, &tree, builder)?)
+    }
+
     /// What is there already, without building: shipped beside the source, or in the store.
     fn find(&self, spec: &ToolSpec, folder: &Path, source: &str) -> Result<Option<Built>, BuildError> {
         if let Some(lock) = ArtefactLock::read(folder)?
