@@ -146,7 +146,7 @@ fn a_flipped_bit_in_a_component_is_contained() {
         bytes[at] ^= 1 << (at % 8);
         let Ok((component, _)) = cache.load(sandbox(), &digest(&bytes), || Ok(bytes)) else { continue };
         let (function, input) = (component.function(None), json!({"count": 10}));
-        let call = Call { name: "bomb", function, input: &input, limits: &limits, grants: &grants, seed: None };
+        let call = Call { function, ..Call::new("bomb", &input, &limits, &grants) };
         let outcome = block_on(sandbox().invoke(&component, call));
         assert!(outcome.usage.fuel <= 2_000_000, "{at}: {}", outcome.usage.fuel);
         ran += 1;

@@ -17,7 +17,7 @@ fn memory_tables_and_globals_are_new_in_every_call() {
         let component = load(sandbox, guests::HOSTILE_TRACES);
         for _ in 0..8 {
             let (function, input) = (component.function(None), json!({}));
-            let call = Call { name: "traces", function, input: &input, limits: &limits, grants: &grants, seed: None };
+            let call = Call { function, ..Call::new("traces", &input, &limits, &grants) };
             let outcome = block_on(sandbox.invoke(&component, call));
             assert_eq!(outcome.ending, Ending::Success, "{}", brief(&outcome));
             assert_eq!(outcome.result.unwrap().get(), "0", "words that an earlier call left behind");
