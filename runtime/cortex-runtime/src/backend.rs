@@ -65,6 +65,18 @@ impl SandboxBackend {
         })
     }
 
+    /// The digest of a tool's component, if there is one already. Builds nothing.
+    pub(crate) fn built(&self, tool: &Tool) -> Result<Option<String>, BuildError> {
+        match &tool.source {
+            ToolSource::Folder { root, manifest } => {
+                Ok(self.workshop.built(&tool.spec, root, manifest)?.map(|built| built.component.digest))
+            }
+            ToolSource::Standard | ToolSource::Component(_) => {
+                self.find_component(tool, false, &cortex_build::Silent).map(|(found, _)| Some(found.digest().to_owned()))
+            }
+        }
+    }
+
     fn compile(&self, source: &ComponentSource, progress: &dyn Progress) -> Result<(Component, bool), LoadFailure> {
         let read = || {
             progress.step("compiling for this machine");
@@ -261,7 +273,7 @@ impl Runnable {
 }
 
 impl LoadFailure {
-    fn building(tool: &Tool, error: &BuildError) -> Self {
+    pub(crate) fn building(tool: &Tool, error: &BuildError) -> Self {
         let ending = match error {
             BuildError::NotPossible { backend: BackendKind::Docker, .. } => Ending::BackendUnavailable,
             _ => Ending::BuildFailed,

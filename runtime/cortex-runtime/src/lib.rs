@@ -55,7 +55,7 @@ pub use cortex_sandbox::{
     LimitError, Limits, LogLevel, LogLine, Observer, Overrides, ToolProgress, Usage, compile_for_parent,
 };
 pub use error::RuntimeError;
-pub use event::Event;
+pub use event::{Event, Reloaded};
 pub use execution::{Caller, Execution, Status};
 pub use executions::{Cancelling, Executions, Filter, Page, Record, Summary};
 pub use flight::Flight;

@@ -439,6 +439,8 @@ impl ResourceLimiter for Limiter {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests {
     use std::time::Duration;
 

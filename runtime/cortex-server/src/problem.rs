@@ -86,6 +86,12 @@ impl Problem {
         self
     }
 
+    #[must_use]
+    pub(crate) fn retry_in_secs(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(Duration::from_secs(seconds));
+        self
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         self.status
     }

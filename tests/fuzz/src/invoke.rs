@@ -53,7 +53,7 @@ fn call_twice(component: &Component, function: Option<&Function>) {
 
 fn call(component: &Component, function: Option<&Function>, input: &Value) -> Outcome {
     let (sandbox, executor, grants) = host();
-    let call = Call { name: "fuzz", function, input, limits: &LIMITS, grants, seed: Some(1) };
+    let call = Call { function, seed: Some(1), ..Call::new("fuzz", input, &LIMITS, grants) };
     let outcome = executor.block_on(sandbox.invoke(component, call));
     assert!(outcome.usage.memory_peak_bytes <= LIMITS.memory_bytes, "{outcome:?}");
     assert!(outcome.result.as_ref().is_none_or(|result| result.get().len() <= LIMITS.output_bytes), "{outcome:?}");
