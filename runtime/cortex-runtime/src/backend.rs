@@ -71,9 +71,9 @@ impl SandboxBackend {
             ToolSource::Folder { root, manifest } => {
                 Ok(self.workshop.built(&tool.spec, root, manifest)?.map(|built| built.component.digest))
             }
-            ToolSource::Standard | ToolSource::Component(_) => {
-                self.find_component(tool, false, &cortex_build::Silent).map(|(found, _)| Some(found.digest().to_owned()))
-            }
+            ToolSource::Standard | ToolSource::Component(_) => self
+                .find_component(tool, false, &cortex_build::Silent)
+                .map(|(found, _)| Some(found.digest().to_owned())),
         }
     }
 

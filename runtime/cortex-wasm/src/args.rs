@@ -11,6 +11,10 @@ use cortex_runtime::{BuilderKind, LANGUAGES, Overrides, limits_of};
 
 use crate::exit_status;
 
+mod server;
+
+pub(crate) use server::{Executions as ExecutionsArgs, ExecutionsAction, Serve, Token, TokenAction, TokenScope};
+
 /// Runs tools for AI agents, each call in a fresh WebAssembly sandbox.
 #[derive(Debug, Parser)]
 #[command(name = "cortex-wasm", version, after_help = exit_status::HELP, disable_help_subcommand = true)]
@@ -71,6 +75,12 @@ pub(crate) enum Command {
     Secret(Secret),
     /// Offer the tools to agents over the Model Context Protocol
     Mcp(Mcp),
+    /// Serve the tools over HTTP and MCP, with a console
+    Serve(Serve),
+    /// Make, list or revoke the tokens that a server asks for
+    Token(Token),
+    /// Show what was called, or stop what goes on
+    Executions(ExecutionsArgs),
     /// Print the JSON Schema of manifests or of policies, for editors
     Schema {
         /// What of
@@ -417,6 +427,8 @@ impl Command {
     pub(crate) fn format(&self) -> Format {
         match self {
             Self::Run(run) => run.reading.format,
+            Self::Executions(executions) => executions.reading().format,
+            Self::Token(Token { action: TokenAction::List(reading) }) => reading.format,
             Self::Build(build) => build.reading.format,
             Self::Test(test) => test.reading.format,
             Self::Show(tool)
@@ -437,6 +449,8 @@ impl Command {
             | Self::Revoke(_)
             | Self::Secret(_)
             | Self::Mcp(_)
+            | Self::Serve(_)
+            | Self::Token(_)
             | Self::Schema { .. }
             | Self::Completions { .. }
             | Self::Compile { .. } => Format::Text,

@@ -117,9 +117,8 @@ fn functions_of(module: &[u8]) -> wasmparser::Result<Option<Vec<(&str, FuncType)
     let (mut types, mut of_functions, mut exports) = (Vec::new(), Vec::new(), Vec::new());
     for payload in Parser::new(0).parse_all(module) {
         match payload? {
-            Payload::Version { encoding: wasmparser::Encoding::Component, .. } | Payload::ImportSection(_) => {
-                return Ok(None);
-            }
+            Payload::Version { encoding: wasmparser::Encoding::Component, .. } => return Ok(None),
+            Payload::ImportSection(imports) if imports.count() > 0 => return Ok(None),
             Payload::TypeSection(section) => {
                 for group in section.into_iter_err_on_gc_types() {
                     types.push(group?);

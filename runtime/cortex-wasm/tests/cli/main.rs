@@ -7,9 +7,9 @@ mod crash;
 #[cfg(test)]
 mod inspect;
 #[cfg(test)]
-mod policy;
-#[cfg(test)]
 mod mcp;
+#[cfg(test)]
+mod policy;
 #[cfg(test)]
 mod run;
 #[cfg(test)]

@@ -61,7 +61,8 @@ fn a_policy_is_checked_with_the_place_of_what_is_wrong() {
     let checked = session.run(&["policy", "check"]);
     assert!(checked.worked().contains("2 entries for tools"), "{checked}");
     assert!(checked.stderr.contains("line 5: `nobody` names no tool that there is"), "{checked}");
-    session.write("cortex.yml", "kind: Policy\nversion: \"1.0\"\ntools:\n  - { tool: notes, grants: { state: true } }\n");
+    session
+        .write("cortex.yml", "kind: Policy\nversion: \"1.0\"\ntools:\n  - { tool: notes, grants: { state: true } }\n");
     let wrong = session.run(&["policy", "check"]);
     assert_eq!(wrong.status.code(), Some(121), "{wrong}");
     assert!(wrong.stderr.contains("cortex.yml:4:20") && wrong.stderr.contains("did you mean `grant`?"), "{wrong}");
@@ -77,7 +78,10 @@ fn a_secret_is_set_from_standard_input_and_kept_for_its_owner() {
     let plan = session.run(&["plan", "notes"]);
     let plan = plan.worked();
     assert!(plan.contains("the tool itself holds this secret"), "{plan}");
-    assert!(plan.contains("refused  secrets HIDDEN: no value was set\n         run `cortex-wasm secret set HIDDEN`"), "{plan}");
+    assert!(
+        plan.contains("refused  secrets HIDDEN: no value was set\n         run `cortex-wasm secret set HIDDEN`"),
+        "{plan}"
+    );
     assert!(!plan.contains("open secret") && !plan.contains('\u{1b}'), "{plan}");
     let held = session.run(&["run", "notes", r#"{"do": [["secret", "OPEN"], ["secret", "HIDDEN"]]}"#]);
     assert_eq!(held.worked(), "[true,false]\n");

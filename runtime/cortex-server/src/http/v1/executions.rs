@@ -160,7 +160,11 @@ async fn list(
 #[utoipa::path(get, path = "/v1/executions/{execution_id}", tag = "executions", params(
     ("execution_id" = String, Path),
 ), responses((status = OK, description = "All that was recorded of it.", body = RecordBody)))]
-async fn get(State(state): State<ServerState>, identity: Identity, Named(id): Named) -> Result<Answer<RecordBody>, Problem> {
+async fn get(
+    State(state): State<ServerState>,
+    identity: Identity,
+    Named(id): Named,
+) -> Result<Answer<RecordBody>, Problem> {
     require(&identity, Scope::Call)?;
     Ok(Answer(owned(&state, &identity, id.parse()?).await?.into()))
 }
@@ -179,7 +183,11 @@ struct LogsBody {
 #[utoipa::path(get, path = "/v1/executions/{execution_id}/logs", tag = "executions", params(
     ("execution_id" = String, Path),
 ), responses((status = OK, description = "Its output.", body = LogsBody)))]
-async fn logs(State(state): State<ServerState>, identity: Identity, Named(id): Named) -> Result<Answer<LogsBody>, Problem> {
+async fn logs(
+    State(state): State<ServerState>,
+    identity: Identity,
+    Named(id): Named,
+) -> Result<Answer<LogsBody>, Problem> {
     require(&identity, Scope::Call)?;
     let record = owned(&state, &identity, id.parse()?).await?;
     Ok(Answer(LogsBody { stdout: record.stdout, stderr: record.stderr, log: list_of(record.log) }))

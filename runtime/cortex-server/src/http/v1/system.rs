@@ -55,16 +55,16 @@ async fn system(State(state): State<ServerState>, identity: Identity) -> Result<
     let runtime = state.runtime().clone();
     let cache = blocking(move || runtime.cache_usage()).await?;
     let usage = state.runtime().queue();
-    let queue = usage.map_or(
-        Queue { running: 0, running_max: 0, waiting: 0, waiting_max: 0, draining: false },
-        |usage| Queue {
-            running: usage.running,
-            running_max: usage.limits.running,
-            waiting: usage.waiting,
-            waiting_max: usage.limits.waiting,
-            draining: usage.draining,
-        },
-    );
+    let queue =
+        usage.map_or(Queue { running: 0, running_max: 0, waiting: 0, waiting_max: 0, draining: false }, |usage| {
+            Queue {
+                running: usage.running,
+                running_max: usage.limits.running,
+                waiting: usage.waiting,
+                waiting_max: usage.limits.waiting,
+                draining: usage.draining,
+            }
+        });
     let totals = state.metrics().totals();
     let scopes = [(Scope::Call, "call"), (Scope::Build, "build"), (Scope::Admin, "admin")];
     Ok(Answer(System {

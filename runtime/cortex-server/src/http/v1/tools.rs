@@ -114,7 +114,7 @@ fn source(source: &ToolSource) -> &'static str {
 
 impl From<Listed> for ToolSummary {
     fn from(listed: Listed) -> Self {
-        let Listed { name, tool } = listed;
+        let Listed { name, tool, .. } = listed;
         match tool {
             Ok(tool) => Self {
                 name,
@@ -123,9 +123,7 @@ impl From<Listed> for ToolSummary {
                 source: Some(source(&tool.source)),
                 error: None,
             },
-            Err(error) => {
-                Self { name, summary: None, tags: Vec::new(), source: None, error: Some(error.to_string()) }
-            }
+            Err(error) => Self { name, summary: None, tags: Vec::new(), source: None, error: Some(error.to_string()) },
         }
     }
 }
@@ -166,7 +164,11 @@ async fn find(state: &ServerState, identity: &Identity, name: &str) -> Result<To
 #[utoipa::path(get, path = "/v1/tools/{name}", tag = "tools", params(("name" = String, Path)), responses(
     (status = OK, description = "The tool.", body = ToolBody),
 ))]
-async fn get(State(state): State<ServerState>, identity: Identity, Named(name): Named) -> Result<Answer<ToolBody>, Problem> {
+async fn get(
+    State(state): State<ServerState>,
+    identity: Identity,
+    Named(name): Named,
+) -> Result<Answer<ToolBody>, Problem> {
     let tool = find(&state, &identity, &name).await?;
     let input_schema = tool.spec.input_schema().as_json().clone();
     let runtime = state.runtime().clone();
@@ -177,9 +179,10 @@ async fn get(State(state): State<ServerState>, identity: Identity, Named(name): 
     .await?;
     let timeout_ms = u64::try_from(limits.timeout.as_millis()).unwrap_or(u64::MAX);
     let spec = tool.spec;
-    let examples = spec.examples.iter().map(|example| {
-        json!({ "description": example.description, "input": example.input, "output": example.output })
-    });
+    let examples = spec
+        .examples
+        .iter()
+        .map(|example| json!({ "description": example.description, "input": example.input, "output": example.output }));
     Ok(Answer(ToolBody {
         name: spec.name.to_string(),
         examples: examples.collect(),
@@ -203,7 +206,11 @@ async fn get(State(state): State<ServerState>, identity: Identity, Named(name): 
 #[utoipa::path(get, path = "/v1/tools/{name}/schema", tag = "tools", params(("name" = String, Path)), responses(
     (status = OK, description = "A JSON Schema.", body = Object),
 ))]
-async fn schema(State(state): State<ServerState>, identity: Identity, Named(name): Named) -> Result<Answer<Value>, Problem> {
+async fn schema(
+    State(state): State<ServerState>,
+    identity: Identity,
+    Named(name): Named,
+) -> Result<Answer<Value>, Problem> {
     let tool = find(&state, &identity, &name).await?;
     if name.contains('#') {
         return Ok(Answer(state.runtime().input_schema(&name, None).await?.as_json().clone()));
@@ -215,7 +222,11 @@ async fn schema(State(state): State<ServerState>, identity: Identity, Named(name
 #[utoipa::path(get, path = "/v1/tools/{name}/plan", tag = "tools", params(("name" = String, Path)), responses(
     (status = OK, description = "The plan.", body = Object),
 ))]
-async fn plan(State(state): State<ServerState>, identity: Identity, Named(name): Named) -> Result<Answer<Value>, Problem> {
+async fn plan(
+    State(state): State<ServerState>,
+    identity: Identity,
+    Named(name): Named,
+) -> Result<Answer<Value>, Problem> {
     require_tool(&identity, Scope::Call, &name)?;
     let runtime = state.runtime().clone();
     let plan = blocking(move || runtime.plan(&name)).await?;
