@@ -38,7 +38,7 @@ fn exceptions_are_not_compiled() {
 }
 
 /// Attack: a component of 100 MB
-/// Ends: `build_failed` before it is read as WebAssembly
+/// Ends: `limit_exceeded` before it is read as WebAssembly
 #[test]
 fn a_component_is_bounded_before_it_is_compiled() {
     let mut component = Component::new();
