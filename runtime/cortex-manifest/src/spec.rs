@@ -16,7 +16,7 @@ pub use implementation::{
     Backend, Entrypoint, HttpResources, Implementation, ImplementationType, Resources, Runtime, WARM_MAX,
 };
 pub use parameter::{Parameter, ParameterType, Validation};
-pub(crate) use permissions::network_rule;
+pub(crate) use permissions::{host_part, network_rule};
 pub use permissions::{Access, FolderRequest, HostPart, Permissions, SecretRequest, SecretUse};
 
 use std::collections::BTreeMap;

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use cortex_docker::DockerError;
 use cortex_manifest::ManifestError;
 use cortex_sandbox::{Ending, Failure, LimitError, SandboxError};
 
@@ -49,6 +50,9 @@ pub enum RuntimeError {
     /// Secrets cannot be read.
     #[error(transparent)]
     Secrets(#[from] SecretError),
+    /// The container engine is not there, or refused something.
+    #[error(transparent)]
+    Docker(#[from] DockerError),
     /// Executions cannot be recorded.
     #[error("executions cannot be recorded in `{}`", path.display())]
     Record {
@@ -77,6 +81,7 @@ impl RuntimeError {
             Self::NotReady { failure, .. } => failure.hint.clone(),
             Self::Limit(error) => Some(error.hint()),
             Self::Secrets(error) => error.hint(),
+            Self::Docker(error) => error.hint(),
             Self::Record { .. } | Self::Io(_) => None,
         }
     }

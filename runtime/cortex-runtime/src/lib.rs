@@ -15,6 +15,7 @@
 
 mod audit;
 mod backend;
+mod backends;
 mod check;
 mod error;
 mod execution;
@@ -36,6 +37,7 @@ pub use cortex_build::{
     BackendKind, BuildError, BuilderKind, LANGUAGES, Plan, Program, Progress, Silent, State, Toolchain, Toolchains,
     machine, template,
 };
+pub use cortex_docker::{Bases, DockerError, DockerSettings, Image, Listed as Container};
 pub use cortex_manifest::{InputSchema, ManifestError, ToolSpec};
 pub use cortex_sandbox::{
     Allocation, CacheUsage, Captured, Contract, Decision, ENGINE_VERSION, Ending, Failure, Function, LimitError,

@@ -126,6 +126,7 @@ impl Judge<'_> {
         self.secrets(&mut grants, supplies);
         self.folders();
         self.state();
+        self.host();
         let limits = self.limits(ceiling);
         grants.refused = self.permits.iter().filter(|permit| !permit.granted).map(Refusal::from).collect();
         Ok(Decided { grants, limits, permits: self.permits })
@@ -234,6 +235,15 @@ impl Judge<'_> {
         if self.tool.spec.permissions.state {
             let any = |of: &Capabilities| of.state;
             self.judge("state", self.tool.spec.name.to_string(), any, any, "state: true");
+        }
+    }
+
+    /// What of the machine a container may look at. The sandbox has no way to show it.
+    fn host(&mut self) {
+        for part in &self.tool.spec.permissions.host {
+            let any = |of: &Capabilities| of.host.contains(part);
+            let name = part.as_str();
+            self.judge("host", name.to_owned(), any, any, &format!("host: [{name}]"));
         }
     }
 

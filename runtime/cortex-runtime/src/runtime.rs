@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
 
-use cortex_build::{Plan, Progress, Silent, Workshop, plan};
+use cortex_build::{BackendKind, Plan, Progress, Silent, Workshop, plan};
+use cortex_docker::{DockerBackend, DockerSettings};
 use cortex_manifest::{InputSchema, InvalidInput};
 use cortex_sandbox::{
     Allocation, CacheUsage, CompiledCache, DEFAULT_CACHE_BYTES, Ending, Failure, LimitError, LimitSource, Limits,
@@ -14,7 +15,8 @@ use cortex_sandbox::{
 };
 use serde_json::Value;
 
-use crate::backend::{Backend, LoadFailure, Prepared, SandboxBackend};
+use crate::backend::{LoadFailure, Prepared, SandboxBackend};
+use crate::backends::Backends;
 use crate::error::RuntimeError;
 use crate::execution::{Begun, Execution, ExecutionId};
 use crate::load::{Ready, ReadyTools};
@@ -41,6 +43,8 @@ pub struct Settings {
     pub environment: BTreeMap<String, String>,
     /// How much compiled code is kept on disk.
     pub cache_bytes: u64,
+    /// The container engine, and what images are made of. Its home is this one.
+    pub docker: DockerSettings,
     /// Never fetch anything.
     pub offline: bool,
 }
@@ -56,6 +60,7 @@ impl Settings {
             policy: Policy::default(),
             environment: BTreeMap::new(),
             cache_bytes: DEFAULT_CACHE_BYTES,
+            docker: DockerSettings::default(),
             offline: false,
         }
     }
@@ -87,7 +92,7 @@ pub struct Runtime(Arc<Inner>);
 
 struct Inner {
     registry: Registry,
-    backend: SandboxBackend,
+    backends: Backends,
     ready: ReadyTools,
     recorder: Recorder,
     operator: Operator,
@@ -107,12 +112,15 @@ impl Runtime {
         let sandbox = Sandbox::new(settings.allocation)?;
         let cache = CompiledCache::new(&sandbox, settings.home.join("compiled"), settings.cache_bytes);
         let workshop = Workshop::new(&settings.home, settings.offline);
+        let docker = DockerSettings { home: settings.home.clone(), offline: settings.offline, ..settings.docker };
+        // A process of one call has nothing for a container to wait for.
+        let keeps = matches!(settings.allocation, Allocation::Pooled { .. });
         let recorder = Recorder::start(settings.home.join("executions.db"))?;
         let mut seed = [0; 8];
         getrandom::fill(&mut seed).map_err(|error| RuntimeError::Io(std::io::Error::other(error)))?;
         Ok(Self(Arc::new(Inner {
             registry: Registry::new(settings.manifests),
-            backend: SandboxBackend { sandbox, cache, workshop },
+            backends: Backends { sandbox: SandboxBackend { sandbox, cache, workshop }, bases: docker.bases.clone(), docker: DockerBackend::new(docker, keeps) },
             ready: ReadyTools::new(),
             recorder,
             operator: Operator {
@@ -136,7 +144,7 @@ impl Runtime {
                 let begun = Begun {
                     tool: Arc::clone(&ready.reference),
                     started_at,
-                    backend: self.0.backend.kind(),
+                    backend: ready.runnable.backend(),
                     contract: Some(ready.runnable.contract()),
                     component: Some(Arc::clone(ready.runnable.digest())),
                     cached,
@@ -144,7 +152,7 @@ impl Runtime {
                 (begun, self.0.invoke(&ready, input, &options).await)
             }
             Err(failed) => {
-                let backend = self.0.backend.kind();
+                let backend = failed.backend;
                 let begun =
                     Begun { tool: tool.into(), started_at, backend, contract: None, component: None, cached: false };
                 (begun, Outcome::failed(failed.ending, failed.failure))
@@ -166,7 +174,7 @@ impl Runtime {
         let (inner, tool) = (Arc::clone(&self.0), tool.to_owned());
         let load = move || {
             let progress: &dyn Progress = progress.as_deref().unwrap_or(&Silent);
-            inner.ready.load(&inner.registry, &inner.backend, &inner.operator, &tool, progress)
+            inner.ready.load(&inner.registry, &inner.backends, &inner.operator, &tool, progress)
         };
         // Building and compiling block; other calls go on meanwhile.
         tokio::task::spawn_blocking(load).await.map_err(|error| RuntimeError::Io(std::io::Error::other(error)))?
@@ -219,23 +227,42 @@ impl Runtime {
 
     /// Builds a tool and compiles it for this machine. `force` builds what is there already. Blocks.
     pub fn build(&self, tool: &str, force: bool, progress: &dyn Progress) -> Result<Prepared, RuntimeError> {
+        self.build_for(tool, None, force, progress)
+    }
+
+    /// The same for one backend, whichever the plan names. Blocks.
+    pub fn build_for(
+        &self,
+        tool: &str,
+        backend: Option<BackendKind>,
+        force: bool,
+        progress: &dyn Progress,
+    ) -> Result<Prepared, RuntimeError> {
         let found = self.tool(tool)?;
-        Ok(self.0.backend.prepare(&found, force, progress)?)
+        let backend = backend.unwrap_or_else(|| Backends::of(&found));
+        Ok(self.0.backends.prepare(&found, backend, force, progress)?)
+    }
+
+    pub(crate) fn backends(&self) -> &Backends {
+        &self.0.backends
     }
 
     /// Waits until every execution is written, if this is the last clone, and says whether recording failed.
     pub fn close(self) -> Result<(), RuntimeError> {
-        Arc::into_inner(self.0).map_or(Ok(()), |mut inner| inner.recorder.close())
+        Arc::into_inner(self.0).map_or(Ok(()), |mut inner| {
+            inner.backends.docker.close();
+            inner.recorder.close()
+        })
     }
 
     /// What the cache of compiled code holds.
     pub fn cache_usage(&self) -> Result<CacheUsage, RuntimeError> {
-        Ok(self.0.backend.cache.usage()?)
+        Ok(self.0.backends.sandbox.cache.usage()?)
     }
 
     /// Drops compiled code, the longest unused first, until at most `keep_bytes` are left. Returns the bytes freed.
     pub fn prune_cache(&self, keep_bytes: u64) -> Result<u64, RuntimeError> {
-        Ok(self.0.backend.cache.prune(keep_bytes)?)
+        Ok(self.0.backends.sandbox.cache.prune(keep_bytes)?)
     }
 }
 

@@ -3,6 +3,7 @@
 mod audit;
 mod build;
 mod cache;
+mod container;
 mod doctor;
 mod list;
 mod new;
@@ -55,6 +56,11 @@ fn with_runtime(command: Command, global: &Global, printer: &Printer) -> anyhow:
         Command::Show(tool) => show::execute(&tool, &runtime, printer),
         Command::Plan(tool) => plan::execute(&tool, &runtime, printer),
         Command::Build(build) => build::execute(&build, &runtime, printer),
+        Command::Dockerfile(tool) => container::dockerfile(&tool, &runtime, printer),
+        Command::Image(image) => container::image(&image, &runtime, printer),
+        Command::Ps(reading) => container::list(reading, &runtime, printer),
+        Command::Stop(container) => container::stop(&container, &runtime, printer),
+        Command::Logs(container) => container::logs(&container, &runtime, printer),
         Command::Test(test) => test::execute(&test, &runtime, printer),
         Command::Cache(cache) => cache::execute(&cache, &runtime, printer),
         Command::Audit(tool) => audit::execute(&tool, &runtime, printer),
@@ -86,6 +92,7 @@ fn settings(global: &Global) -> anyhow::Result<Settings> {
         offline: global.offline,
         policy: policy::open(global)?,
         environment: environment::variables(),
+        docker: environment::docker()?,
         ..Settings::new(environment::home()?)
     })
 }

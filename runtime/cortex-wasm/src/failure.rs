@@ -36,6 +36,10 @@ fn print_text(error: &anyhow::Error, runtime: Option<&RuntimeError>, hint: Optio
             compiler_said(failure.details.as_ref(), printer);
             printer.error(&failure.message, hint);
         }
+        Some(RuntimeError::Docker(docker)) => {
+            docker.log().into_iter().for_each(|log| printer.fenced(log));
+            printer.error(&format!("{error:#}"), hint);
+        }
         _ => printer.error(&format!("{error:#}"), hint),
     }
 }
@@ -53,6 +57,8 @@ fn classify(error: &RuntimeError) -> (ExitStatus, &'static str) {
         RuntimeError::NoTool { .. } => (ExitStatus::Manifest, "no_tool"),
         RuntimeError::Manifest(_) => (ExitStatus::Manifest, "invalid_manifest"),
         RuntimeError::Limit(_) => (ExitStatus::Denied, "denied"),
+        RuntimeError::Docker(docker) if docker.is_unavailable() => (ExitStatus::Internal, "backend_unavailable"),
+        RuntimeError::Docker(_) => (ExitStatus::Build, "build_failed"),
         RuntimeError::NotReady { ending, .. } => (ExitStatus::of_ending(*ending), ending.as_str()),
         // What is left is this machine's: the engine, the disk, the database.
         _ => (ExitStatus::Internal, "internal"),
