@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
@@ -149,6 +149,13 @@ impl Program {
         }
     }
 
+    /// Starts it and leaves it running. What it says goes into a file.
+    pub(crate) fn background(mut self, log: &Path) -> anyhow::Result<Child> {
+        let log = fs_err::File::create(log)?.into_file();
+        self.command.stdout(log.try_clone()?).stderr(log);
+        self.command.spawn().with_context(|| self.cannot_start())
+    }
+
     /// Whether it can be started and ends well, silently.
     pub(crate) fn works(mut self) -> bool {
         let status = self.command.stdout(Stdio::null()).stderr(Stdio::null()).status();
@@ -164,6 +171,28 @@ impl Program {
         let line: Vec<_> = words.map(OsStr::to_string_lossy).collect();
         line.join(" ")
     }
+}
+
+/// Asks a program that was left running to end, and waits for it.
+#[cfg(unix)]
+pub(crate) fn terminate(child: &mut Child) {
+    if let Some(pid) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+    }
+    let _ = child.wait();
+}
+
+/// Ends a process at once.
+#[cfg(unix)]
+pub(crate) fn kill(process: u32) {
+    if let Some(pid) = i32::try_from(process).ok().and_then(rustix::process::Pid::from_raw) {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+    }
+}
+
+/// Returns when standard input ends or a line is entered.
+pub(crate) fn wait_for_end_of_input() {
+    let _ = io::stdin().read_line(&mut String::new());
 }
 
 /// Ends a process and everything that it started, as far as the system tells. It stays in our process group, so that Ctrl-C
