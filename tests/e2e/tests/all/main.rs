@@ -6,6 +6,8 @@ mod builds;
 mod cache;
 #[cfg(test)]
 mod contracts;
+#[cfg(all(test, unix))]
+mod docker;
 #[cfg(test)]
 mod foreign;
 #[cfg(test)]
