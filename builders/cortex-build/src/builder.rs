@@ -185,7 +185,7 @@ impl Workshop {
             return Ok(built);
         }
         let tree = SourceTree::read_without(folder, manifest, &data)?;
-        let source = sha256([tree.digest()?, inputs.clone()].join("\n").as_bytes());
+        let source = source_digest(&tree, &inputs)?;
         self.decisions.put(folder, &seen, &inputs, &source);
         if !force && let Some(built) = self.find(spec, folder, &source)? {
             return Ok(built);
@@ -203,6 +203,15 @@ impl Workshop {
         let compiled = builder.build(&job)?;
         let component = self.store.put(&source, &compiled.wasm, &compiled.toolchain)?;
         Ok(Built { component, source, origin: Origin::Built })
+    }
+
+    /// The component of a tool, if there is one already. Builds nothing.
+    pub fn built(&self, spec: &ToolSpec, folder: &Path, manifest: &str) -> Result<Option<Built>, BuildError> {
+        let plan = plan(spec, Some(folder));
+        let (None, Some(kind)) = (&plan.blocked, plan.builder) else { return Ok(None) };
+        let Some(builder) = language(kind) else { return prebuilt(spec, folder).map(Some) };
+        let tree = SourceTree::read_without(folder, manifest, &data_folders(spec))?;
+        self.find(spec, folder, &source_digest(&tree, &fixed_inputs(spec, builder))?)
     }
 
     /// What is there already, without building: shipped beside the source, or in the store.
@@ -224,6 +233,11 @@ impl Workshop {
 /// Everything that a build depends on but the source's files and the compiler.
 fn fixed_inputs(spec: &ToolSpec, builder: &dyn Language) -> String {
     [sha256(&spec.build_inputs()), builder.fixed_inputs()].join("\n")
+}
+
+/// The digest of everything that a build depends on but the compiler.
+fn source_digest(tree: &SourceTree, inputs: &str) -> Result<String, BuildError> {
+    Ok(sha256([&tree.digest()?, inputs].join("\n").as_bytes()))
 }
 
 /// A component that the manifest names. Its digest is its source.

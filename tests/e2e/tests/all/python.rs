@@ -207,7 +207,7 @@ fn what_a_sandbox_cannot_do_is_planned_for_a_container_with_the_line_that_says_s
 fn a_build_that_only_a_container_can_do_says_so() {
     let cases = [
         ("import bz2\n", "", "`pycontainer` cannot become a component: a sandbox has no `_bz2`"),
-        ("import annotated_types\n", "langsmith==0.4.0\n", "native code"),
+        ("import dotenv\n", "pydantic-settings==2.16.3\n", "needs `pydantic_core "),
     ];
     for (main, requirements, said) in cases {
         let files = [("main.py", main), ("requirements.txt", requirements)];
