@@ -9,8 +9,10 @@ use fs_err as fs;
 
 /// What a guest's name may begin with, and what is tested with it.
 const SUITES: &[(&str, &str)] = &[
+    ("capability", "what a tool may reach of the host's, once it was granted"),
     ("contract", "how a component sees a call and how the host sees its answer"),
     ("foreign", "components made by other people's tools"),
+    ("hostile", "guests that try to break out, or to take the host down"),
     ("limit", "what a call may use"),
     ("network", "what HTTP requests may reach and use"),
 ];

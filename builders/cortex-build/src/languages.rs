@@ -10,7 +10,7 @@ mod sdk;
 pub use rust_toolchain::RustToolchain;
 pub(crate) use sdk::FOLDER as SDK_FOLDER;
 
-use self::javascript::JavaScript;
+use self::javascript::{JavaScript, SpiderMonkey};
 use crate::builder::Language;
 use crate::plan::BuilderKind;
 
@@ -21,6 +21,7 @@ pub(crate) fn language(kind: BuilderKind) -> Option<&'static dyn Language> {
         BuilderKind::Python => Some(&python::Python),
         BuilderKind::JavaScript => Some(&JavaScript { template: javascript::JAVASCRIPT }),
         BuilderKind::TypeScript => Some(&JavaScript { template: javascript::TYPESCRIPT }),
+        BuilderKind::SpiderMonkey => Some(&SpiderMonkey),
         BuilderKind::Go => Some(&go::Go),
         BuilderKind::TinyGo => Some(&go::TinyGo),
         BuilderKind::Component => None,

@@ -5,6 +5,7 @@
 
 mod artefact;
 mod builder;
+mod decided;
 mod error;
 mod languages;
 mod machine;
@@ -22,6 +23,6 @@ pub use error::BuildError;
 pub use languages::RustToolchain;
 pub use machine::{Program, machine};
 pub use plan::{BackendKind, BuilderKind, Plan, plan};
-pub use source::{SourceTree, sha256, stamp};
+pub use source::{SourceTree, data_folders, sha256, stamp};
 pub use store::{ComponentStore, StoredComponent};
 pub use toolchains::{LANGUAGES, State, Toolchain, Toolchains, template};

@@ -43,6 +43,8 @@ pub enum BuilderKind {
     JavaScript,
     /// As JavaScript, after its types were taken off.
     TypeScript,
+    /// The larger engine for JavaScript and TypeScript, which is installed only for programs that need it.
+    SpiderMonkey,
     /// `go build`, and the module made a component.
     Go,
     /// `tinygo build`.
@@ -59,6 +61,7 @@ impl BuilderKind {
             Self::Python => "python",
             Self::JavaScript => "javascript",
             Self::TypeScript => "typescript",
+            Self::SpiderMonkey => "spidermonkey",
             Self::Go => "go",
             Self::TinyGo => "tinygo",
             Self::Component => "component",
@@ -72,6 +75,7 @@ impl BuilderKind {
             Self::Python => "Python",
             Self::JavaScript => "JavaScript",
             Self::TypeScript => "TypeScript",
+            Self::SpiderMonkey => "SpiderMonkey",
             Self::Go | Self::TinyGo => "Go",
             Self::Component => "a component",
         }

@@ -3,7 +3,9 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
+use cortex_manifest::{Access, ManifestPath, ToolSpec};
 use fs_err as fs;
 use sha2::{Digest, Sha256};
 use walkdir::{DirEntry, WalkDir};
@@ -37,6 +39,11 @@ impl SourceTree {
     /// to a build are digested separately) and shipped components with their lock. Symbolic links are refused: what
     /// they point to is not part of the folder, so no digest could cover it.
     pub fn read(root: &Path, manifest: &str) -> Result<Self, BuildError> {
+        Self::read_without(root, manifest, &[])
+    }
+
+    /// The same without the folders in `data`, relative to `root`: those of [`data_folders`].
+    pub fn read_without(root: &Path, manifest: &str, data: &[PathBuf]) -> Result<Self, BuildError> {
         let mut files = Vec::new();
         let mut bytes = 0;
         let layout = |problem: String, hint: &str| BuildError::Layout {
@@ -44,7 +51,8 @@ impl SourceTree {
             problem,
             hint: hint.into(),
         };
-        for entry in WalkDir::new(root).sort_by_file_name().into_iter().filter_entry(is_source) {
+        let belongs = |entry: &DirEntry| is_source(entry) && !is_data(root, data, entry);
+        for entry in WalkDir::new(root).sort_by_file_name().into_iter().filter_entry(belongs) {
             let entry = entry.map_err(io::Error::from)?;
             if entry.path_is_symlink() && entry.depth() > 0 {
                 let problem = format!("`{}` is a symbolic link", entry.path().display());
@@ -86,7 +94,7 @@ impl SourceTree {
         Ok(format!("sha256:{:x}", hasher.finalize()))
     }
 
-    /// The files, relative to the folder.
+    /// The files' paths, relative to the folder, sorted.
     pub fn files(&self) -> &[PathBuf] {
         &self.files
     }
@@ -123,18 +131,52 @@ impl SourceTree {
     }
 }
 
-/// Names, sizes and times of a file, or of everything in a folder that could be part of a tool. Equal as long as nothing
-/// was changed, and much cheaper than a digest.
-pub fn stamp(path: &Path) -> io::Result<u64> {
+/// The folders below a tool's own that it may write to. What a tool writes is never its source: its next call would be
+/// another tool's, and building it would run on the host what was written in the sandbox.
+pub fn data_folders(spec: &ToolSpec) -> Vec<PathBuf> {
+    let writable = spec.permissions.filesystem.iter().filter(|folder| folder.access != Access::Read);
+    writable.filter_map(|folder| ManifestPath::new(folder.host.as_str()).ok()?.as_path().to_owned().into()).collect()
+}
+
+fn is_data(root: &Path, data: &[PathBuf], entry: &DirEntry) -> bool {
+    let path = entry.path().strip_prefix(root);
+    path.is_ok_and(|path| data.iter().any(|folder| path.starts_with(folder)))
+}
+
+/// Names, sizes and times of a file, or of everything in a folder that could be part of a tool, but for the folders in
+/// `data`. Equal as long as nothing was changed, and much cheaper than a digest.
+pub fn stamp(path: &Path, data: &[PathBuf]) -> io::Result<u64> {
+    Ok(stamp_of(path, data)?.hash)
+}
+
+/// What a look at a folder has shown, without reading its files.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stamp {
+    pub(crate) hash: u64,
+    /// When the youngest file was written.
+    pub(crate) newest: Option<SystemTime>,
+}
+
+pub(crate) fn stamp_of(path: &Path, data: &[PathBuf]) -> io::Result<Stamp> {
     let mut hasher = DefaultHasher::new();
-    for entry in WalkDir::new(path).sort_by_file_name().into_iter().filter_entry(is_source) {
+    let mut newest = None;
+    let belongs = |entry: &DirEntry| is_source(entry) && !is_data(path, data, entry);
+    for entry in WalkDir::new(path).sort_by_file_name().into_iter().filter_entry(belongs) {
         let entry = entry?;
         let metadata = entry.metadata()?;
-        if metadata.is_file() {
-            (entry.path(), metadata.len(), metadata.modified().ok()).hash(&mut hasher);
+        if !metadata.is_dir() {
+            let modified = metadata.modified().ok();
+            newest = newest.max(modified);
+            (entry.path(), metadata.len(), modified, metadata.is_symlink()).hash(&mut hasher);
+            // The time that nobody can set: a file that was put back with its old time is another one.
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::MetadataExt;
+                (metadata.ctime(), metadata.ctime_nsec()).hash(&mut hasher);
+            }
         }
     }
-    Ok(hasher.finish())
+    Ok(Stamp { hash: hasher.finish(), newest })
 }
 
 fn is_source(entry: &DirEntry) -> bool {
@@ -161,6 +203,27 @@ mod tests {
         assert_eq!(digest(), first);
         fs::rename(folder.path().join("main.rs"), folder.path().join("main2.rs")).unwrap();
         assert_ne!(digest(), first);
+    }
+
+    #[test]
+    fn what_a_tool_may_write_is_not_its_source() {
+        let manifest = "kind: Tool\nversion: \"1.0\"\nname: t\nsummary: S.\nimplementation: { entrypoint: ./a.py }\n\
+             permissions: { filesystem: [{ host: ./out/x, guest: /out, access: read-write }, { host: in, guest: /in }] }\n";
+        let spec = cortex_manifest::ToolSpec::parse(std::path::Path::new("tool.yml"), manifest).unwrap();
+        let data = super::data_folders(&spec);
+        assert_eq!(data, [std::path::Path::new("out/x")]);
+        let folder = tempfile::tempdir().unwrap();
+        for file in ["a.py", "in/read.txt", "out/kept.txt", "out/x/written.py"] {
+            let path = folder.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, file).unwrap();
+        }
+        let stamp = super::stamp(folder.path(), &data).unwrap();
+        fs::write(folder.path().join("out/x/more.py"), "more").unwrap();
+        let tree = SourceTree::read_without(folder.path(), "tool.yml", &data).unwrap();
+        let contained = ["a.py", "in/read.txt", "out/kept.txt", "out/x/written.py"].map(|file| tree.contains(file));
+        assert_eq!(contained, [true, true, true, false]);
+        assert_eq!(super::stamp(folder.path(), &data).unwrap(), stamp);
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub const LANGUAGES: &[BuilderKind] = &[
     BuilderKind::Go,
     BuilderKind::JavaScript,
     BuilderKind::TypeScript,
+    BuilderKind::SpiderMonkey,
     BuilderKind::Python,
     BuilderKind::TinyGo,
 ];
@@ -157,7 +158,9 @@ fn needs(kind: BuilderKind) -> Needs {
     match kind {
         BuilderKind::Rust => Needs { always: &["cargo", "rustc"], to_install: &[] },
         BuilderKind::Go => Needs { always: &[], to_install: &["python3", "pip"] },
-        BuilderKind::JavaScript | BuilderKind::TypeScript => Needs { always: &["node"], to_install: &["npm"] },
+        BuilderKind::JavaScript | BuilderKind::TypeScript | BuilderKind::SpiderMonkey => {
+            Needs { always: &["node"], to_install: &["npm"] }
+        }
         BuilderKind::Python => Needs { always: &["python3"], to_install: &["pip"] },
         BuilderKind::TinyGo => Needs { always: &["tinygo"], to_install: &[] },
         BuilderKind::Component => Needs { always: &[], to_install: &[] },

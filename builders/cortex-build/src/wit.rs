@@ -16,7 +16,10 @@ const FILES: &[(&str, &[u8])] = wit![
     "deps/cli.wit",
     "deps/clocks.wit",
     "deps/filesystem.wit",
+    "deps/http.wit",
     "deps/io.wit",
+    "deps/keyvalue.wit",
+    "deps/logging.wit",
     "deps/random.wit",
     "deps/sockets.wit",
 ];
@@ -29,7 +32,11 @@ pub(crate) fn write_dependencies(folder: &Path) -> io::Result<()> {
     })
 }
 
-/// Writes the interface into a folder.
-pub(crate) fn write(folder: &Path) -> io::Result<()> {
-    FILES.iter().try_for_each(|(name, text)| write_atomically(&folder.join(name), text))
+/// Writes what the interface depends on a second time, under another name and version, for who must tell the two apart.
+pub(crate) fn write_renamed(folder: &Path, name: &str, (version, other): (&str, &str)) -> io::Result<()> {
+    let dependencies = FILES.iter().filter_map(|(file, text)| Some((file.strip_prefix("deps/")?, text)));
+    dependencies.into_iter().try_for_each(|(file, text)| {
+        let text = String::from_utf8_lossy(text).replace("wasi:", &format!("{name}:")).replace(version, other);
+        write_atomically(&folder.join(format!("deps/{name}-{file}")), text.as_bytes())
+    })
 }

@@ -78,7 +78,8 @@ pub(crate) async fn run(mut waiting: Waiting, order: &Order<'_>) -> Result<Outco
     let mut used = Used::default();
     let end = {
         let deadline = Moment::from_std(fed + order.limits.timeout);
-        let timed = tokio::time::timeout_at(deadline, exchange(container, attached, order, &mut capture, &mut used)).await;
+        let timed =
+            tokio::time::timeout_at(deadline, exchange(container, attached, order, &mut capture, &mut used)).await;
         match timed {
             Ok(end) => end?,
             Err(_) => End::Deadline,
@@ -159,16 +160,24 @@ pub(crate) fn classify(end: End, capture: Capture, order: &Order<'_>) -> Outcome
         }
         End::Exited { code, .. } => match (order.contract, answer) {
             (Contract::Command, _) => match crash(code) {
-                Some(signal) => Outcome::failed(Ending::Trap, Failure::new(Ending::Trap.as_str(), format!("crashed: {signal}"))),
+                Some(signal) => {
+                    Outcome::failed(Ending::Trap, Failure::new(Ending::Trap.as_str(), format!("crashed: {signal}")))
+                }
                 None => return Outcome::of_program(code, stdout, stderr),
             },
             (_, Some(answer)) => return Outcome::of_answer(answer, stdout, stderr, limits),
             (_, None) => match crash(code) {
-                Some(signal) => Outcome::failed(Ending::Trap, Failure::new(Ending::Trap.as_str(), format!("crashed: {signal}"))),
+                Some(signal) => {
+                    Outcome::failed(Ending::Trap, Failure::new(Ending::Trap.as_str(), format!("crashed: {signal}")))
+                }
                 None if code != 0 => return Outcome::of_program(code, stdout, stderr),
                 None => {
-                    let failure = Failure::new(Ending::InvalidOutput.as_str(), "ended before the function had answered");
-                    Outcome::failed(Ending::InvalidOutput, failure.with_hint("return from the function instead of ending the process"))
+                    let failure =
+                        Failure::new(Ending::InvalidOutput.as_str(), "ended before the function had answered");
+                    Outcome::failed(
+                        Ending::InvalidOutput,
+                        failure.with_hint("return from the function instead of ending the process"),
+                    )
                 }
             },
         },

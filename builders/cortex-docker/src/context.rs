@@ -59,7 +59,9 @@ impl Context {
     pub(crate) fn archive(&self, recipe: &Recipe, dockerfile: &str) -> Result<Vec<u8>, DockerError> {
         let mut archive = tar::Builder::new(Vec::new());
         for (name, path) in &self.files {
-            if recipe.own.as_deref() == Some(name.as_str()) || recipe.files.iter().any(|(generated, _)| generated == name) {
+            if recipe.own.as_deref() == Some(name.as_str())
+                || recipe.files.iter().any(|(generated, _)| generated == name)
+            {
                 continue;
             }
             let run = executable(path)? || recipe.executable.as_deref() == Some(name.as_str());
@@ -80,7 +82,12 @@ impl Context {
 /// Where the generated Dockerfile is in the context: a name that no author has.
 pub(crate) const DOCKERFILE: &str = ".cortex/Dockerfile";
 
-pub(crate) fn append(archive: &mut tar::Builder<impl Write>, name: &str, bytes: &[u8], mode: u32) -> std::io::Result<()> {
+pub(crate) fn append(
+    archive: &mut tar::Builder<impl Write>,
+    name: &str,
+    bytes: &[u8],
+    mode: u32,
+) -> std::io::Result<()> {
     let mut header = tar::Header::new_gnu();
     header.set_size(bytes.len() as u64);
     header.set_mode(mode);
@@ -93,7 +100,8 @@ pub(crate) fn append(archive: &mut tar::Builder<impl Write>, name: &str, bytes: 
 /// Every file of a folder. What links point to is not part of it.
 fn everything(folder: &Path) -> Result<Vec<PathBuf>, DockerError> {
     let (mut files, mut bytes) = (Vec::new(), 0);
-    for entry in WalkDir::new(folder).sort_by_file_name().into_iter().filter_entry(|entry| entry.file_name() != ".git") {
+    for entry in WalkDir::new(folder).sort_by_file_name().into_iter().filter_entry(|entry| entry.file_name() != ".git")
+    {
         let entry = entry.map_err(std::io::Error::from)?;
         let layout = |problem: String, hint: &str| DockerError::Layout {
             tool: folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),

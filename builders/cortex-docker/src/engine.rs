@@ -185,7 +185,8 @@ fn connect(address: &str) -> Result<Docker, bollard::errors::Error> {
 /// An engine that cannot hold a container to its limits is none.
 async fn check(docker: Docker) -> Result<(Docker, bool), DockerError> {
     let info = docker.info().await.map_err(asked("say what it is"))?;
-    let limits = [("memory", info.memory_limit), ("processes", info.pids_limit), ("processor time", info.cpu_cfs_quota)];
+    let limits =
+        [("memory", info.memory_limit), ("processes", info.pids_limit), ("processor time", info.cpu_cfs_quota)];
     for (limit, enforced) in limits {
         // Podman leaves out what it takes for granted.
         if enforced == Some(false) {

@@ -94,10 +94,12 @@ impl DockerError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NoEngine { .. } => Some("start Docker or Podman, or set `DOCKER_HOST` to its address".into()),
-            Self::CannotEnforce { .. } => Some("enable control groups for the engine; without them a tool could take the machine".into()),
-            Self::BaseImage { image, .. } => {
-                Some(format!("run `docker pull {image}` where there is a registry, or name another one in `CORTEX_BASE_IMAGES`"))
+            Self::CannotEnforce { .. } => {
+                Some("enable control groups for the engine; without them a tool could take the machine".into())
             }
+            Self::BaseImage { image, .. } => Some(format!(
+                "run `docker pull {image}` where there is a registry, or name another one in `CORTEX_BASE_IMAGES`"
+            )),
             Self::Layout { hint, .. } | Self::Relic { hint, .. } => Some(hint.clone()),
             Self::NoContainer { .. } => Some("`cortex-wasm ps` lists them".into()),
             Self::Source(error) => error.hint(),
@@ -118,7 +120,11 @@ impl DockerError {
     pub fn is_unavailable(&self) -> bool {
         matches!(
             self,
-            Self::NoEngine { .. } | Self::CannotEnforce { .. } | Self::Engine { .. } | Self::Unanswered { .. } | Self::BaseImage { .. }
+            Self::NoEngine { .. }
+                | Self::CannotEnforce { .. }
+                | Self::Engine { .. }
+                | Self::Unanswered { .. }
+                | Self::BaseImage { .. }
         )
     }
 }

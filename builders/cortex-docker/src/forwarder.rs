@@ -65,7 +65,9 @@ impl Forwarders {
 impl Lease {
     /// The network of the tool's container.
     pub(crate) fn network(&self) -> String {
-        self.forwarder.as_ref().map_or_else(|| "none".into(), |forwarder| format!("container:{}", forwarder.container.name))
+        self.forwarder
+            .as_ref()
+            .map_or_else(|| "none".into(), |forwarder| format!("container:{}", forwarder.container.name))
     }
 
     /// Requests are those of this call.

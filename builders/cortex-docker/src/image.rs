@@ -62,7 +62,12 @@ pub(crate) struct Job {
 }
 
 /// Makes sure that the image is there. Says whether it was built now. Blocks; what the build says goes to `progress`.
-pub(crate) fn ensure(engine: &Arc<Engine>, job: Job, force: bool, progress: &dyn Progress) -> Result<bool, DockerError> {
+pub(crate) fn ensure(
+    engine: &Arc<Engine>,
+    job: Job,
+    force: bool,
+    progress: &dyn Progress,
+) -> Result<bool, DockerError> {
     let (says, mut said) = mpsc::unbounded_channel();
     let (answer, answered) = std::sync::mpsc::sync_channel(1);
     let builder = Arc::clone(engine);
@@ -100,8 +105,10 @@ async fn build(engine: &Engine, job: Job, force: bool, says: &Says) -> Result<bo
     labels.insert(format!("{LABEL}digest"), job.digest.clone());
     let variables: HashMap<&str, &str> =
         engine.settings.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let asked_for: HashMap<&str, &str> =
-        variables.into_iter().filter(|(name, _)| dockerfile.lines().any(|line| line == format!("ARG {name}"))).collect();
+    let asked_for: HashMap<&str, &str> = variables
+        .into_iter()
+        .filter(|(name, _)| dockerfile.lines().any(|line| line == format!("ARG {name}")))
+        .collect();
     let options = BuildImageOptionsBuilder::new()
         .dockerfile(job.recipe.own.as_deref().unwrap_or(DOCKERFILE))
         .t(&image)
@@ -116,7 +123,8 @@ async fn build(engine: &Engine, job: Job, force: bool, says: &Says) -> Result<bo
     let body = bollard::body_full(archive.into());
     let mut steps = std::pin::pin!(engine.docker.build_image(options, None, Some(body)));
     while let Some(step) = steps.next().await {
-        let failed = |message: String, log: &Log| DockerError::Build { tool: tool.to_owned(), message, log: log.tail() };
+        let failed =
+            |message: String, log: &Log| DockerError::Build { tool: tool.to_owned(), message, log: log.tail() };
         match step {
             Ok(info) => {
                 if let Some(message) = info.error_detail.and_then(|detail| detail.message) {
@@ -161,7 +169,8 @@ pub(crate) async fn ensure_plain(
         append(&mut archive, name, text.as_bytes(), 0o644)?;
     }
     let labels = HashMap::from([(format!("{LABEL}owner"), engine.owner.home().to_owned())]);
-    let options = BuildImageOptionsBuilder::new().t(&image).rm(true).forcerm(true).networkmode("none").labels(&labels).build();
+    let options =
+        BuildImageOptionsBuilder::new().t(&image).rm(true).forcerm(true).networkmode("none").labels(&labels).build();
     let body = bollard::body_full(archive.into_inner()?.into());
     let mut steps = std::pin::pin!(engine.docker.build_image(options, None, Some(body)));
     while let Some(step) = steps.next().await {
@@ -217,7 +226,8 @@ async fn base(engine: &Engine, image: &str, says: &Says) -> Result<Option<String
         Err(error) => return Err(asked("look for an image")(error)),
     };
     let repository = image.split('@').next().unwrap_or(image);
-    let repository = repository.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).map_or(repository, |(name, _)| name);
+    let repository =
+        repository.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).map_or(repository, |(name, _)| name);
     let digests = found.repo_digests.unwrap_or_default();
     Ok(digests.iter().find_map(|digest| Some(digest.strip_prefix(repository)?.strip_prefix('@')?.to_owned())))
 }

@@ -112,7 +112,8 @@ pub(crate) fn dead_folders(home: &Path, own: &str) -> Vec<PathBuf> {
 /// Labels are in lower case, folders are not.
 fn find(home: &Path, process: &str) -> Option<PathBuf> {
     let entries = fs::read_dir(home.join("docker").join("run")).ok()?;
-    entries.flatten().map(|entry| entry.path()).find(|path| {
-        path.file_name().is_some_and(|name| name.to_string_lossy().to_lowercase() == process)
-    })
+    entries
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().to_lowercase() == process))
 }

@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use cortex_sandbox::{Egress, EgressBody, Refused};
-use http::header::{CONNECTION, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::header::{
+    CONNECTION, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
 use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
@@ -102,7 +104,8 @@ type Body = Either<EgressBody, Full<Bytes>>;
 
 async fn answer(request: Request<Incoming>, door: &Door) -> Response<Body> {
     let Some(egress) = door.egress() else { return said(StatusCode::FORBIDDEN, "no call is going on") };
-    let answered = if request.method() == Method::CONNECT { tunnel(request, &egress).await } else { pass(request, &egress).await };
+    let answered =
+        if request.method() == Method::CONNECT { tunnel(request, &egress).await } else { pass(request, &egress).await };
     answered.unwrap_or_else(|refused| {
         let status = if refused.is_denied() { StatusCode::FORBIDDEN } else { StatusCode::BAD_GATEWAY };
         said(status, &refused.to_string())

@@ -61,7 +61,9 @@ pub(crate) fn recipe(spec: &ToolSpec, folder: &Path, manifest: &str, bases: &Bas
     let source = Source { spec, folder, tree: &tree, bases };
     let implementation = &spec.implementation;
     if implementation.kind == ImplementationType::Api {
-        return Err(source.problem("it is an HTTP endpoint", "an api is called from the host; there is nothing to build"));
+        return Err(
+            source.problem("it is an HTTP endpoint", "an api is called from the host; there is nothing to build")
+        );
     }
     if implementation.kind == ImplementationType::Container || implementation.build.dockerfile.is_some() {
         return foreign::container(&source);
@@ -94,7 +96,8 @@ impl Recipe {
 
     /// The digest of what the image is made of, given that of its source. Neither the time nor the engine has a part in it.
     pub(crate) fn digest(&self, spec: &ToolSpec, source: &str) -> String {
-        let files: Vec<String> = self.files.iter().map(|(path, text)| format!("{path} {}", sha256(text.as_bytes()))).collect();
+        let files: Vec<String> =
+            self.files.iter().map(|(path, text)| format!("{path} {}", sha256(text.as_bytes()))).collect();
         let parts = [source.to_owned(), sha256(&spec.build_inputs()), sha256(self.text.as_bytes()), files.join("\n")];
         sha256(parts.join("\n").as_bytes())
     }
@@ -141,7 +144,10 @@ impl Source<'_> {
         };
         let fits = image.chars().all(|c| c.is_ascii_alphanumeric() || "._-/:@".contains(c));
         fits.then_some(image).ok_or_else(|| {
-            self.problem("`build_args` name a base that is no image", "write a version such as `3.12`, or `BASE: name:tag`")
+            self.problem(
+                "`build_args` name a base that is no image",
+                "write a version such as `3.12`, or `BASE: name:tag`",
+            )
         })
     }
 
@@ -170,10 +176,14 @@ impl Source<'_> {
 
     /// The health check of the manifest. A command that is a JSON object and nothing else is a call of the tool.
     fn health_check(&self, file: &mut Dockerfile, entrypoint: &[String]) {
-        let HealthCheck::Script { command, expected, interval_ms } = &self.spec.implementation.health_check else { return };
+        let HealthCheck::Script { command, expected, interval_ms } = &self.spec.implementation.health_check else {
+            return;
+        };
         let words = match command {
             Command::Shell(line) if line.trim_start().starts_with('{') => Some(vec![line.trim().to_owned()]),
-            Command::Program(words) if words.len() == 1 && words[0].trim_start().starts_with('{') => Some(words.clone()),
+            Command::Program(words) if words.len() == 1 && words[0].trim_start().starts_with('{') => {
+                Some(words.clone())
+            }
             Command::Shell(_) | Command::Program(_) => None,
         };
         let line = match (words, command) {
@@ -181,11 +191,13 @@ impl Source<'_> {
             (None, Command::Shell(line)) => line.clone(),
             (None, Command::Program(words)) => shell_line(words),
         };
-        let contains = expected.output_contains.as_ref().map_or(String::new(), |part| {
-            format!(" && case \"$out\" in *{}*) ;; *) false ;; esac", quoted(part))
-        });
+        let contains = expected
+            .output_contains
+            .as_ref()
+            .map_or(String::new(), |part| format!(" && case \"$out\" in *{}*) ;; *) false ;; esac", quoted(part)));
         let script = format!("out=$({line}); [ $? -eq {} ]{contains} || exit 1", expected.exit_code);
-        let interval = interval_ms.map_or(String::new(), |interval| format!("--interval={}s ", interval.duration().as_secs().max(1)));
+        let interval = interval_ms
+            .map_or(String::new(), |interval| format!("--interval={}s ", interval.duration().as_secs().max(1)));
         file.exec(&format!("HEALTHCHECK {interval}CMD"), &["sh".to_owned(), "-c".to_owned(), script]);
     }
 }
@@ -197,7 +209,11 @@ pub(crate) fn shell_line(words: &[String]) -> String {
 
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }
 
 #[cfg(test)]

@@ -57,10 +57,16 @@ const MEMORY_BYTES_MIN: u64 = 6 << 20;
 
 impl Shape {
     /// The container as the engine is asked for it. `network` is `none`, or the container whose loopback is shared.
-    pub(crate) fn body(&self, network: &str, command: Vec<String>, labels: HashMap<String, String>) -> ContainerCreateBody {
+    pub(crate) fn body(
+        &self,
+        network: &str,
+        command: Vec<String>,
+        labels: HashMap<String, String>,
+    ) -> ContainerCreateBody {
         let memory = signed(self.memory_bytes.max(MEMORY_BYTES_MIN));
         let disk = signed(self.disk_bytes);
-        let limit = |name: &str, value: i64| ResourcesUlimits { name: Some(name.into()), soft: Some(value), hard: Some(value) };
+        let limit =
+            |name: &str, value: i64| ResourcesUlimits { name: Some(name.into()), soft: Some(value), hard: Some(value) };
         let mut tmpfs = HashMap::from([("/tmp".to_owned(), format!("rw,noexec,nosuid,nodev,size={disk},mode=1777"))]);
         if !self.secrets.is_empty() {
             tmpfs.insert(SECRETS.into(), "rw,noexec,nosuid,nodev,size=1m,mode=0700,uid=65532,gid=65532".into());

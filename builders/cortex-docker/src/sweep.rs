@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use bollard::models::ContainerSummary;
-use bollard::query_parameters::{ListContainersOptionsBuilder, ListNetworksOptionsBuilder, RemoveContainerOptionsBuilder};
+use bollard::query_parameters::{
+    ListContainersOptionsBuilder, ListNetworksOptionsBuilder, RemoveContainerOptionsBuilder,
+};
 use serde::Serialize;
 
 use crate::engine::Engine;
@@ -110,7 +112,8 @@ pub(crate) async fn list(engine: &Engine) -> Result<Vec<Listed>, DockerError> {
 
 /// The container of this home that a person means: by its name, the beginning of its id, or what it runs.
 pub(crate) async fn find(engine: &Engine, name: &str) -> Result<Vec<Listed>, DockerError> {
-    let fits = |listed: &Listed| listed.name == name || listed.runs == name || name.len() >= 6 && listed.id.starts_with(name);
+    let fits =
+        |listed: &Listed| listed.name == name || listed.runs == name || name.len() >= 6 && listed.id.starts_with(name);
     let found: Vec<Listed> = list(engine).await?.into_iter().filter(|listed| fits(listed)).collect();
     if found.is_empty() { Err(DockerError::NoContainer { name: name.to_owned() }) } else { Ok(found) }
 }

@@ -58,7 +58,15 @@ pub(crate) struct Shared {
 }
 
 impl ContainerTool {
-    pub(crate) fn new(shared: Shared, spec: &ToolSpec, folder: &Path, recipe: &Recipe, image: String, digest: &str, cached: bool) -> Self {
+    pub(crate) fn new(
+        shared: Shared,
+        spec: &ToolSpec,
+        folder: &Path,
+        recipe: &Recipe,
+        image: String,
+        digest: &str,
+        cached: bool,
+    ) -> Self {
         let implementation = &spec.implementation;
         let warm = shared.keeps && implementation.warm > 0;
         Self(Arc::new(Inner {
@@ -191,7 +199,8 @@ impl Inner {
                 });
             }
         }
-        let mut environment: Vec<String> = grants.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut environment: Vec<String> =
+            grants.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
         for part in permissions.host.iter().filter(|part| !refused("host", part.as_str())) {
             let name = part.as_str();
             folders.push(Bind { host: format!("/{name}"), guest: format!("/host/{name}"), writable: false });
@@ -201,7 +210,8 @@ impl Inner {
             });
         }
         let exposed = grants.secrets.iter().filter(|secret| secret.place == SecretPlace::Exposed);
-        let secrets: Vec<(String, String)> = exposed.map(|secret| (secret.name.clone(), secret.value.clone())).collect();
+        let secrets: Vec<(String, String)> =
+            exposed.map(|secret| (secret.name.clone(), secret.value.clone())).collect();
         environment.extend(secrets.iter().map(|(name, _)| format!("{name}_FILE={SECRETS}/{name}")));
         let entrypoint = match (&self.words, self.launched) {
             (Some(words), true) => {

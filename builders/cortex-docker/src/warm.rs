@@ -42,7 +42,13 @@ impl Warm {
     }
 
     /// Starts as many as are missing, in the background.
-    pub(crate) fn refill(self: &Arc<Self>, engine: &Arc<Engine>, forwarders: &Arc<Forwarders>, shape: &Shape, tool: &str) {
+    pub(crate) fn refill(
+        self: &Arc<Self>,
+        engine: &Arc<Engine>,
+        forwarders: &Arc<Forwarders>,
+        shape: &Shape,
+        tool: &str,
+    ) {
         let there = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).len();
         let missing = self.size.saturating_sub(there + self.starting.load(Ordering::Relaxed));
         for _ in 0..missing {

@@ -19,6 +19,8 @@
 //! `wasm32-unknown-unknown` the tool imports nothing, so the sandbox has nothing to grant; for `wasm32-wasip2` it may use
 //! files, clocks and the rest of std, as far as its manifest asks. Any other target exports nothing, and tests call [`call`].
 //!
+//! [`host`] is what a tool may ask of its host besides WASI: a log, progress, state.
+//!
 //! # Panics in a tool
 //! A panic ends the call as a trap; the instance is thrown away and the host reports it as such. On `wasm32-wasip2` std first
 //! prints the message to standard error, which the host keeps. On `wasm32-unknown-unknown` there is no standard error and a
@@ -36,6 +38,7 @@ pub mod abi;
 #[expect(unsafe_code, reason = "an allocator hands out pointers")]
 mod arena;
 mod error;
+pub mod host;
 
 pub use error::Error;
 use serde::Serialize;

@@ -60,6 +60,13 @@ impl Program {
         Self { command, passing_stdout: false }
     }
 
+    /// A program in place of this one: with all of its environment and its standard input.
+    pub(crate) fn in_our_place(program: impl AsRef<OsStr>) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "the one place where programs are started")]
+        let command = Command::new(program);
+        Self { command, passing_stdout: true }
+    }
+
     /// Cargo, in the root of the repository, with its target directory.
     pub(crate) fn cargo(layout: &Layout) -> Self {
         Self::new("cargo").dir(layout.root()).env("CARGO_TARGET_DIR", layout.target())
@@ -149,11 +156,37 @@ impl Program {
         }
     }
 
+    /// Runs it with everything that it says in a file. `false` when it did not end well.
+    pub(crate) fn logged(mut self, path: &Path) -> anyhow::Result<bool> {
+        let log = fs_err::File::create(path)?.into_parts().0;
+        let status = self.command.stdout(log.try_clone()?).stderr(log).status().with_context(|| self.cannot_start())?;
+        Ok(status.success())
+    }
+
     /// Starts it and leaves it running. What it says goes into a file.
     pub(crate) fn background(mut self, log: &Path) -> anyhow::Result<Child> {
         let log = fs_err::File::create(log)?.into_file();
         self.command.stdout(log.try_clone()?).stderr(log);
         self.command.spawn().with_context(|| self.cannot_start())
+    }
+
+    /// Starts a server and waits until a line of its standard error says what `ready` looks for.
+    pub(crate) fn start(mut self, ready: impl Fn(&str) -> Option<String>) -> anyhow::Result<(Server, String)> {
+        self.command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = self.command.spawn().with_context(|| self.cannot_start())?;
+        let stderr = BufReader::new(child.stderr.take().context("it was piped")?);
+        let server = Server(child);
+        let mut lines = stderr.lines();
+        let mut said = Vec::new();
+        while let Some(line) = lines.next().transpose()? {
+            if let Some(found) = ready(&line) {
+                // Whoever does not read holds the writer up.
+                std::thread::spawn(move || lines.for_each(drop));
+                return Ok((server, found));
+            }
+            said.push(line);
+        }
+        bail!("`{}` ended before it was ready: {}", self.line(), said.join("\n"));
     }
 
     /// Whether it can be started and ends well, silently.
@@ -170,6 +203,18 @@ impl Program {
         let words = std::iter::once(self.command.get_program()).chain(self.command.get_args());
         let line: Vec<_> = words.map(OsStr::to_string_lossy).collect();
         line.join(" ")
+    }
+}
+
+/// A server that runs until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already, which is as good.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -40,7 +40,9 @@ impl Engine {
             }
         }
         if !setup::root_on_debian() {
-            return Ok(Err("no Docker engine answers, and only root on Debian may install one: start Docker or Podman".into()));
+            return Ok(Err(
+                "no Docker engine answers, and only root on Debian may install one: start Docker or Podman".into(),
+            ));
         }
         install()?;
         let engine = Self::start(layout)?;
@@ -72,7 +74,8 @@ impl Engine {
         let mut child = run(&[])?;
         if !wait(&mut child, &address)? {
             let said = fs::read_to_string(&log).unwrap_or_default();
-            let storage = ["graphdriver", "storage-driver", "storage driver", "overlay"].iter().any(|word| said.contains(word));
+            let storage =
+                ["graphdriver", "storage-driver", "storage driver", "overlay"].iter().any(|word| said.contains(word));
             if !storage {
                 bail!("dockerd ended: {}", said.lines().rev().take(5).collect::<Vec<_>>().join(" | "));
             }
@@ -164,7 +167,8 @@ fn end_leftovers(folder: &Path) -> anyhow::Result<()> {
     let ours = folder.join("exec/containerd").display().to_string();
     for entry in fs::read_dir("/proc")? {
         let path = entry?.path();
-        let Some(process) = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse::<u32>().ok()) else {
+        let Some(process) = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse::<u32>().ok())
+        else {
             continue;
         };
         let words = fs::read(path.join("cmdline")).unwrap_or_default();

@@ -1,16 +1,20 @@
 //! The chores of this repository: what is checked, generated, vendored and rebuilt. `cargo xtask help` lists them.
 
 mod artefacts;
+mod attacks;
 mod command;
 mod count;
 mod deny;
 #[cfg(unix)]
 mod docker;
+mod fuzz;
 mod generate;
 mod guests;
 mod layout;
+mod mcp;
 mod python;
 mod setup;
+mod soak;
 mod steps;
 mod test;
 mod tidy;
@@ -42,6 +46,26 @@ enum Chore {
     Test {
         /// Run only the tests whose name contains this, and no other check
         filter: Option<String>,
+        /// How long each fuzz target runs
+        #[arg(long, default_value_t = 60)]
+        fuzz_seconds: u32,
+    },
+    /// Fuzzes what reads a stranger's words: manifests, host rules, values and whole components
+    Fuzz {
+        /// Only this target
+        target: Option<String>,
+        /// How long each target runs
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+    },
+    /// Makes many calls of every kind and reports endings, memory, open files and temporary files
+    Soak {
+        /// How many calls
+        #[arg(long, default_value_t = 200_000)]
+        calls: u32,
+        /// On how many threads
+        #[arg(long, default_value_t = 4)]
+        threads: u32,
     },
     /// Builds the guest programs of the tests into `target/guests`
     Guests,
@@ -70,6 +94,8 @@ enum Chore {
     Docker,
     /// Checks licences, sources, duplicates and advisories of every dependency
     Deny,
+    /// Runs the official suites of the Model Context Protocol against the server that was built last
+    Mcp,
     /// Runs the benchmarks of `cortex-runtime`
     Bench {
         /// Passed on to `cargo bench`
@@ -79,6 +105,9 @@ enum Chore {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = fuzz::rustc() {
+        return code;
+    }
     match run(&Args::parse().chore) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -93,7 +122,9 @@ fn main() -> ExitCode {
 fn run(chore: &Chore) -> anyhow::Result<bool> {
     let layout = Layout::new()?;
     match chore {
-        Chore::Test { filter } => return Ok(test::run(&layout, filter.as_deref())),
+        Chore::Test { filter, fuzz_seconds } => return Ok(test::run(&layout, filter.as_deref(), *fuzz_seconds)),
+        Chore::Fuzz { target, seconds } => say(&fuzz::run(&layout, *seconds, target.as_deref())?),
+        Chore::Soak { calls, threads } => say(&soak::run(&layout, *calls, *threads)?),
         Chore::Guests => guests::build(&layout)?,
         Chore::Artefacts { check: true } => say(&artefacts::check(&layout)?),
         Chore::Artefacts { check: false } => artefacts::rebuild(&layout)?,
@@ -115,6 +146,11 @@ fn run(chore: &Chore) -> anyhow::Result<bool> {
             if let Some(unreachable) = deny::advisories(&layout)? {
                 say(&unreachable);
             }
+        }
+        Chore::Mcp => {
+            let mut steps = steps::Steps::default();
+            mcp::run(&layout, &mut steps);
+            return Ok(steps.finish().failed == 0);
         }
         Chore::Bench { arguments } => {
             let bench = Program::cargo(&layout).args(["bench", "-p", "cortex-runtime"]).args(arguments);

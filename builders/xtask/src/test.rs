@@ -8,10 +8,13 @@ use crate::command::{Program, print, say};
 use crate::count::Count;
 use crate::layout::Layout;
 use crate::steps::{End, Steps};
-use crate::{artefacts, deny, generate, guests, setup, tidy, vendor_wit};
+use crate::{artefacts, deny, fuzz, generate, guests, mcp, setup, soak, tidy, vendor_wit};
+
+/// Enough calls for every kind of them many times over, and few enough for a few seconds.
+const SOAK_CALLS: u32 = 5_000;
 
 /// `false` when anything failed.
-pub(crate) fn run(layout: &Layout, filter: Option<&str>) -> bool {
+pub(crate) fn run(layout: &Layout, filter: Option<&str>, fuzz_seconds: u32) -> bool {
     let mut steps = Steps::default();
     let mut failed = Vec::new();
     steps.step("setup", || Ok(setup::programs()));
@@ -48,6 +51,9 @@ pub(crate) fn run(layout: &Layout, filter: Option<&str>) -> bool {
     });
     if filter.is_none() {
         steps.step("shipped tools", || shipped_tools(layout, &engine));
+        steps.step("soak", || Ok(End::Done(soak::run(layout, SOAK_CALLS, 2)?)));
+        steps.step("fuzz", || Ok(End::Done(fuzz::run(layout, fuzz_seconds, None)?)));
+        mcp::run(layout, &mut steps);
     }
     drop(engine);
     let count = steps.finish();

@@ -1,5 +1,6 @@
-//! `wit/deps`: the WASI packages exactly as the `wasmtime-wasi` in `Cargo.lock` implements them.
+//! `wit/deps`: the WASI packages exactly as the crates of wasmtime in `Cargo.lock` implement them.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
@@ -9,15 +10,31 @@ use serde_json::Value;
 use crate::command::{Program, say};
 use crate::layout::Layout;
 
-const PACKAGES: &[&str] = &["cli", "clocks", "filesystem", "io", "random", "sockets"];
+/// Each package, the crate that implements it, and where that has it.
+const PACKAGES: &[(&str, &str, &str)] = &[
+    ("cli", WASI, P2),
+    ("clocks", WASI, P2),
+    ("filesystem", WASI, P2),
+    ("http", "wasmtime-wasi-http", "wit/deps"),
+    ("io", WASI, P2),
+    ("random", WASI, P2),
+    ("sockets", WASI, P2),
+];
+const WASI: &str = "wasmtime-wasi";
+const P2: &str = "src/p2/wit/deps";
+
+/// Drafts that wasmtime-wasi has no copy of: `keyvalue` as in the crate `wasmtime-wasi-keyvalue`, `logging` as in its
+/// proposal.
+const DRAFTS: &[&str] = &["keyvalue", "logging"];
 
 pub(crate) fn run(layout: &Layout, check: bool) -> anyhow::Result<()> {
-    let source = crate_folder(layout, "wasmtime-wasi")?.join("src/p2/wit/deps");
     let vendored = layout.root().join("wit/deps");
     let mut different = Vec::new();
-    for package in PACKAGES {
+    let sources = crate_folders(layout)?;
+    for (package, crate_name, folder) in PACKAGES {
         let file = format!("{package}.wit");
-        let (from, to) = (source.join(&file), vendored.join(&file));
+        let source = sources.get(*crate_name).with_context(|| format!("`{crate_name}` is no dependency"))?;
+        let (from, to) = (source.join(folder).join(&file), vendored.join(&file));
         let wanted = fs::read(&from)?;
         if fs::read(&to).is_ok_and(|found| found == wanted) {
             continue;
@@ -32,7 +49,7 @@ pub(crate) fn run(layout: &Layout, check: bool) -> anyhow::Result<()> {
     ensure!(strangers.is_empty(), "not vendored by `cargo xtask vendor-wit`: {}", strangers.join(", "));
     ensure!(
         !check || different.is_empty(),
-        "not what wasmtime-wasi has: {}; run `cargo xtask vendor-wit`",
+        "not what the crates have: {}; run `cargo xtask vendor-wit`",
         different.join(", ")
     );
     Ok(())
@@ -42,20 +59,22 @@ fn strangers(vendored: &Path) -> anyhow::Result<Vec<String>> {
     let mut strangers = Vec::new();
     for entry in fs::read_dir(vendored)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
-        if !PACKAGES.iter().any(|package| name == format!("{package}.wit")) {
+        let known = PACKAGES.iter().map(|(package, ..)| package).chain(DRAFTS);
+        if !known.into_iter().any(|package| name == format!("{package}.wit")) {
             strangers.push(name);
         }
     }
     Ok(strangers)
 }
 
-/// Where cargo keeps the source of a dependency.
-fn crate_folder(layout: &Layout, name: &str) -> anyhow::Result<PathBuf> {
+/// Where cargo keeps the source of each dependency.
+fn crate_folders(layout: &Layout) -> anyhow::Result<HashMap<String, PathBuf>> {
     let metadata = Program::cargo(layout).args(["metadata", "--format-version", "1", "--locked"]).output()?;
     let metadata: Value = serde_json::from_str(&metadata)?;
-    let mut packages = metadata["packages"].as_array().into_iter().flatten();
-    let manifest =
-        packages.find(|package| package["name"] == name).and_then(|package| package["manifest_path"].as_str());
-    let manifest = manifest.map(Path::new).with_context(|| format!("`{name}` is no dependency"))?;
-    Ok(manifest.parent().context("a manifest is in a folder")?.to_owned())
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let folder = |package: &Value| {
+        let manifest = Path::new(package["manifest_path"].as_str()?);
+        Some((package["name"].as_str()?.to_owned(), manifest.parent()?.to_owned()))
+    };
+    Ok(packages.filter_map(folder).collect())
 }

@@ -46,6 +46,7 @@ mod rule;
 mod schema;
 mod spec;
 mod suggestion;
+mod uri;
 mod yaml;
 
 pub use error::{ManifestError, Problem, Report};
@@ -54,15 +55,17 @@ pub use name::{HeaderName, InvalidName, ParameterName, QueryName, ToolName, Vari
 pub use network::{HostPattern, InvalidNetworkRule, Method, NetworkRule, Scheme};
 pub use path::{GuestPath, HostPath, InvalidPath, ManifestPath};
 pub use policy::{
-    Capabilities, Capability, Folder, InvalidCapability, PolicySpec, ToolPattern, ToolPolicy, with_denial, with_grant,
-    without_grant,
+    Capabilities, Capability, CompileResources, Folder, InvalidCapability, PolicySpec, ToolPattern, ToolPolicy,
+    with_denial, with_grant, without_grant,
 };
 pub use quantity::{ByteSize, Count, Fuel, InvalidQuantity, MilliCpu, Milliseconds};
 pub use rule::{ComplexityLimit, Rule};
 pub use schema::{manifest_schema, policy_schema};
 pub use spec::{
-    Access, Backend, Build, BuildArgs, Command, Engine, Entrypoint, Environment, Example, Expected, FolderRequest,
-    HealthCheck, HostPart, HttpResources, Implementation, ImplementationType, Parameter, ParameterType, Permissions, Resources,
-    Runtime, SecretRequest, SecretUse, Sha256Digest, State, Target, ToolSpec, Validation, WARM_MAX,
+    Access, Ask, Backend, Build, BuildArgs, Command, Engine, Entrypoint, Environment, Example, Expected, FileResources,
+    FolderRequest, HealthCheck, HostPart, HttpResources, Implementation, ImplementationType, Mcp, Parameter,
+    ParameterType, Permissions, Publish, Resources, ResultForm, Runtime, SecretRequest, SecretUse, Sha256Digest, State,
+    StateResources, Target, ToolSpec, Validation, WARM_MAX,
 };
+pub use uri::{InvalidUri, UriTemplate};
 pub use yaml::MANIFEST_BYTES_MAX;

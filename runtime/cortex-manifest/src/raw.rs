@@ -5,6 +5,7 @@
 //! is worse than an error. What must be present is checked in `spec`, where several mistakes can be reported at once.
 
 mod implementation;
+mod mcp;
 mod network_rule;
 mod one_or_many;
 mod parameter;
@@ -17,11 +18,12 @@ pub(crate) use implementation::{
     RawBackend, RawBuild, RawEngine, RawHealthCheck, RawHealthCheckType, RawHttp, RawImplementation,
     RawImplementationType, RawResources, RawRuntime, RawTarget,
 };
+pub(crate) use mcp::{RawAsk, RawMcp, RawPublish, RawResultForm};
 pub(crate) use network_rule::{RawMethod, RawNetworkMethods, RawNetworkRule};
 pub(crate) use one_or_many::{MapOrList, OneOrMany};
 pub(crate) use parameter::{RawParameter, RawParameterType, RawValidation};
 pub(crate) use permissions::{RawAccess, RawFilesystem, RawHostPart, RawPermissions, RawSecret};
-pub(crate) use policy::{RawCapabilities, RawFolder, RawPolicy, RawToolPolicy};
+pub(crate) use policy::{RawCapabilities, RawCompile, RawFolder, RawPolicy, RawToolPolicy};
 pub(crate) use runtime::RawRunsOn;
 pub(crate) use scalar::{RawCount, RawCpu, RawDuration, RawSize, RawText, RawVersion};
 
@@ -160,6 +162,13 @@ pub(crate) struct RawManifest {
     ///   network: ["https://api.duckduckgo.com"]
     /// ```
     pub(crate) permissions: Option<Located<RawPermissions>>,
+    /// How the tool appears to clients that speak the Model Context Protocol.
+    ///
+    /// ```yaml
+    /// mcp:
+    ///   title: Web search
+    /// ```
+    pub(crate) mcp: Option<Located<RawMcp>>,
     /// Calls that show how the tool is used. Each input must satisfy the parameters.
     ///
     /// ```yaml

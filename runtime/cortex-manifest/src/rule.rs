@@ -10,6 +10,7 @@ use crate::network::InvalidNetworkRule;
 use crate::path::InvalidPath;
 use crate::quantity::InvalidQuantity;
 use crate::suggestion;
+use crate::uri::InvalidUri;
 
 /// A rule that a manifest broke.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -124,6 +125,22 @@ pub enum Rule {
     SecretForEveryHost,
     #[error("the guest path `{guest}` is given twice")]
     DuplicateGuestPath { guest: String },
+
+    // mcp
+    #[error("`{field}` only applies to `publish: resource`")]
+    OnlyForResource { field: &'static str },
+    #[error(transparent)]
+    Uri(InvalidUri),
+    #[error("`{parameter}` in the address is no parameter of the tool")]
+    UriParameter { parameter: String },
+    #[error("the parameter `{parameter}` is required, and the address has no place for it")]
+    UriLacksParameter { parameter: String },
+    #[error("`ask` needs `result: content`: a tool asks with its result")]
+    AskWithoutContent,
+    #[error("`output_schema` only applies to `publish: tool`")]
+    OutputSchemaOfNoTool,
+    #[error("`output_schema` is no JSON Schema that can be used: {detail}")]
+    OutputSchema { detail: String },
 }
 
 /// Which limit a hostile or broken YAML file ran into.
@@ -179,7 +196,17 @@ impl Rule {
             Rule::SecretHostsUnused { key } => Some(format!("leave `{key}` out, or use `header` instead of `expose`")),
             Rule::SecretForEveryHost => Some("name the hosts, or use `*.example.com`".to_owned()),
             Rule::SeveralDocuments => Some("keep one tool in each file".to_owned()),
-            Rule::FileTooLarge { .. }
+            Rule::OnlyForResource { field } => Some(format!("leave `{field}` out, or write `publish: resource`")),
+            Rule::Uri(InvalidUri::Scheme { .. }) => Some("write it like `notes://today/{topic}`".to_owned()),
+            Rule::UriParameter { parameter } => Some(format!("add `{parameter}` to `parameters`")),
+            Rule::UriLacksParameter { parameter } => {
+                Some(format!("add `{{{parameter}}}` to `uri`, or write `required: false`"))
+            }
+            Rule::AskWithoutContent => Some("add `result: content`".to_owned()),
+            Rule::OutputSchemaOfNoTool => Some("leave `output_schema` out".to_owned()),
+            Rule::Uri(_)
+            | Rule::OutputSchema { .. }
+            | Rule::FileTooLarge { .. }
             | Rule::Syntax { .. }
             | Rule::TooComplex { .. }
             | Rule::Empty

@@ -7,17 +7,21 @@ mod build;
 mod field;
 mod health_check;
 mod implementation;
+mod mcp;
 mod parameter;
 mod permissions;
 
 pub use build::{Build, BuildArgs, Engine, Sha256Digest, Target};
+pub(crate) use field::quantity_of;
 pub use health_check::{Command, Expected, HealthCheck};
 pub use implementation::{
-    Backend, Entrypoint, HttpResources, Implementation, ImplementationType, Resources, Runtime, WARM_MAX,
+    Backend, Entrypoint, FileResources, HttpResources, Implementation, ImplementationType, Resources, Runtime,
+    StateResources, WARM_MAX,
 };
+pub use mcp::{Ask, Mcp, Publish, ResultForm};
 pub use parameter::{Parameter, ParameterType, Validation};
-pub(crate) use permissions::{host_part, network_rule};
 pub use permissions::{Access, FolderRequest, HostPart, Permissions, SecretRequest, SecretUse};
+pub(crate) use permissions::{host_part, network_rule};
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -55,6 +59,8 @@ pub struct ToolSpec {
     pub implementation: Implementation,
     pub environment: Environment,
     pub permissions: Permissions,
+    #[serde(skip_serializing_if = "Mcp::is_default")]
+    pub mcp: Mcp,
     pub examples: Vec<Example>,
     /// Private, because the schema is made from them and must go on saying the same.
     parameters: Vec<Parameter>,
@@ -139,6 +145,7 @@ impl ToolSpec {
             implementation: Implementation::of_component(),
             environment: Environment::default(),
             permissions: Permissions::default(),
+            mcp: Mcp::default(),
             examples: Vec::new(),
             parameters: Vec::new(),
             input_schema,
@@ -182,6 +189,7 @@ impl ToolSpec {
         let examples = examples_from_raw(examples, input_schema.as_ref().filter(|_| problems.is_empty()), problems);
         let environment = raw.environment.map(|raw| Environment::from_raw(raw, problems)).unwrap_or_default();
         let permissions = raw.permissions.map(|raw| Permissions::from_raw(raw.value, problems)).unwrap_or_default();
+        let mcp = raw.mcp.map(|raw| Mcp::from_raw(raw, &parameters, problems)).unwrap_or_default();
         let mut tags: Vec<String> = Vec::new();
         for Located { value: tag, .. } in raw.tags.unwrap_or_default() {
             if !tags.contains(&tag.0) {
@@ -201,6 +209,7 @@ impl ToolSpec {
             implementation: implementation?,
             environment,
             permissions,
+            mcp,
             examples,
             parameters,
             input_schema: input_schema?,

@@ -1,11 +1,13 @@
 //! What runs a tool. Nothing above this module knows which backend ran.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
-use cortex_build::{BackendKind, BuildError, Progress, StoredComponent, Workshop, sha256};
+use cortex_build::{BackendKind, BuildError, Origin, Progress, StoredComponent, Workshop, sha256};
 use cortex_docker::{ApiTool, ContainerTool, DockerError};
 use cortex_sandbox::{
-    CacheError, Call, CompiledCache, Component, Contract, Ending, Failure, Function, Grants, Limits, Outcome, Sandbox,
+    CacheError, Call, CompiledCache, Component, Contract, Ending, Failure, Function, Interrupt, Outcome, Sandbox,
     SandboxError,
 };
 use serde_json::Value;
@@ -70,12 +72,28 @@ impl SandboxBackend {
         })
     }
 
+    /// The digest of a tool's component, if there is one already. Builds nothing.
+    pub(crate) fn built(&self, tool: &Tool) -> Result<Option<String>, BuildError> {
+        match &tool.source {
+            ToolSource::Folder { root, manifest } => {
+                Ok(self.workshop.built(&tool.spec, root, manifest)?.map(|built| built.component.digest))
+            }
+            ToolSource::Standard | ToolSource::Component(_) => self
+                .find_component(tool, false, &cortex_build::Silent)
+                .map(|(found, _)| Some(found.digest().to_owned())),
+        }
+    }
+
     fn compile(&self, source: &ComponentSource, progress: &dyn Progress) -> Result<(Component, bool), LoadFailure> {
         let read = || {
             progress.step("compiling for this machine");
             source.read()
         };
-        Ok(self.cache.load(&self.sandbox, source.digest(), read)?)
+        Ok(if source.is_foreign() {
+            self.cache.load_foreign(&self.sandbox, source.digest(), read)?
+        } else {
+            self.cache.load(&self.sandbox, source.digest(), read)?
+        })
     }
 
     /// The component of a tool: of the standard tools, of a file, or built. Also says whether nothing was built.
@@ -108,12 +126,16 @@ impl SandboxBackend {
             ToolSource::Component(path) => {
                 let digest = sha256(&fs_err::read(path)?);
                 let stored = StoredComponent { digest, path: path.clone(), toolchain: "none".into() };
-                Ok((ComponentSource::Stored(stored), true))
+                Ok((ComponentSource::Foreign(stored), true))
             }
             ToolSource::Folder { root, manifest } => {
                 let built = self.workshop.build(&tool.spec, root, manifest, force, progress)?;
-                let nothing_built = built.origin != cortex_build::Origin::Built;
-                Ok((ComponentSource::Stored(built.component), nothing_built))
+                Ok(match built.origin {
+                    // It lay beside its source, and came with it.
+                    Origin::Shipped => (ComponentSource::Foreign(built.component), true),
+                    Origin::Store => (ComponentSource::Stored(built.component), true),
+                    Origin::Built => (ComponentSource::Stored(built.component), false),
+                })
             }
         }
     }
@@ -156,22 +178,31 @@ impl Prepared {
 /// A component whose digest is known before its bytes are read.
 #[derive(Debug)]
 enum ComponentSource {
-    Standard { digest: String, bytes: &'static [u8] },
+    Standard {
+        digest: String,
+        bytes: &'static [u8],
+    },
     Stored(StoredComponent),
+    /// Nobody here has built it.
+    Foreign(StoredComponent),
 }
 
 impl ComponentSource {
     fn digest(&self) -> &str {
         match self {
             Self::Standard { digest, .. } => digest,
-            Self::Stored(stored) => &stored.digest,
+            Self::Stored(stored) | Self::Foreign(stored) => &stored.digest,
         }
+    }
+
+    fn is_foreign(&self) -> bool {
+        matches!(self, Self::Foreign(_))
     }
 
     fn read(&self) -> std::io::Result<Vec<u8>> {
         match self {
             Self::Standard { bytes, .. } => Ok(bytes.to_vec()),
-            Self::Stored(stored) => stored.read().map_err(std::io::Error::other),
+            Self::Stored(stored) | Self::Foreign(stored) => stored.read().map_err(std::io::Error::other),
         }
     }
 }
@@ -193,6 +224,9 @@ impl Backend for SandboxBackend {
     }
 }
 
+/// How many functions a hint lists.
+const FUNCTIONS_NAMED: usize = 20;
+
 /// The function to call, for a component that has several.
 fn choose_function(component: &Component, wanted: Option<&str>) -> Result<Option<Function>, LoadFailure> {
     let fail = |message: String, hint: String| LoadFailure {
@@ -210,7 +244,12 @@ fn choose_function(component: &Component, wanted: Option<&str>) -> Result<Option
         };
     }
     let callable = component.functions().iter().filter(|function| function.unsupported.is_none());
-    let names: Vec<String> = callable.map(|function| format!("`{}`", function.name)).collect();
+    let mut names: Vec<String> = callable.map(|function| format!("`{}`", function.name)).collect();
+    if names.len() > FUNCTIONS_NAMED {
+        let more = format!("and {} more", names.len() - FUNCTIONS_NAMED);
+        names.truncate(FUNCTIONS_NAMED);
+        names.push(more);
+    }
     let hint = format!("append `#` and one of its functions: {}", names.join(", "));
     match (component.function(wanted), wanted) {
         (Some(Function { name, unsupported: Some(why), .. }), _) => {
@@ -267,24 +306,34 @@ impl Runnable {
         }
     }
 
-    /// Calls the tool. Every end is an outcome.
-    pub(crate) async fn call(
-        &self,
-        name: &str,
-        input: &Value,
-        limits: &Limits,
-        grants: &Arc<Grants>,
-        seed: Option<u64>,
-    ) -> Outcome {
+    /// Calls the tool, whose function is known here. Every end is an outcome.
+    pub(crate) async fn call(&self, call: Call<'_>) -> Outcome {
+        let Call { input, limits, grants, interrupt, .. } = call;
         match self {
             Self::Component(RunnableComponent { sandbox, component, function, .. }) => {
-                sandbox.invoke(component, Call { name, function: function.as_ref(), input, limits, grants, seed }).await
+                sandbox.invoke(component, Call { function: function.as_ref(), ..call }).await
             }
-            Self::Container(_) | Self::Api(_) if seed.is_some() => not_deterministic(self.backend()),
-            Self::Container(container) => container.call(input, limits, grants).await,
-            Self::Api(api) => api.call(input, limits, grants).await,
+            Self::Container(_) | Self::Api(_) if call.seed.is_some() => not_deterministic(self.backend()),
+            // Boxed: these take milliseconds, and the future of a call in the sandbox should not carry their size.
+            Self::Container(container) => {
+                Box::pin(or_cancelled(container.call(input, limits, grants), interrupt)).await
+            }
+            Self::Api(api) => Box::pin(or_cancelled(api.call(input, limits, grants), interrupt)).await,
         }
     }
+}
+
+/// Waits for a call that runs elsewhere, unless it is stopped: then its future goes, and what runs elsewhere with it.
+async fn or_cancelled(call: impl Future<Output = Outcome>, interrupt: Option<&dyn Interrupt>) -> Outcome {
+    let mut call = pin!(call);
+    let cancelled = || Failure::new(Ending::Cancelled.as_str(), "the call was cancelled");
+    std::future::poll_fn(|cx| match (call.as_mut().poll(cx), interrupt) {
+        (Poll::Pending, Some(interrupt)) => {
+            interrupt.poll_interrupted(cx).map(|()| Outcome::failed(Ending::Cancelled, cancelled()))
+        }
+        (polled, _) => polled,
+    })
+    .await
 }
 
 /// Clocks and randomness are the host's everywhere but in the sandbox.
@@ -314,7 +363,7 @@ impl LoadFailure {
         Self { backend, ending: Ending::InvalidInput, failure: Box::new(failure) }
     }
 
-    fn building(tool: &Tool, error: &BuildError) -> Self {
+    pub(crate) fn building(tool: &Tool, error: &BuildError) -> Self {
         let ending = match error {
             BuildError::NotPossible { backend: BackendKind::Docker, .. } => Ending::BackendUnavailable,
             _ => Ending::BuildFailed,
@@ -335,10 +384,15 @@ impl From<CacheError> for LoadFailure {
     fn from(error: CacheError) -> Self {
         let (ending, hint) = match &error {
             CacheError::Sandbox(error @ SandboxError::Denied { .. }) => (Ending::Denied, error.hint()),
+            CacheError::Sandbox(error) if error.limit().is_some() => (Ending::LimitExceeded, error.hint()),
             CacheError::Sandbox(error) => (Ending::BuildFailed, error.hint()),
             CacheError::Io { .. } => (Ending::BuildFailed, None),
         };
-        Self { backend: BackendKind::Wasm, ending, failure: Box::new(failure(ending, &error, hint)) }
+        let mut failure = failure(ending, &error, hint);
+        if let CacheError::Sandbox(error) = &error {
+            failure.details = error.limit().map(|limit| serde_json::json!({ "limit": limit }));
+        }
+        Self { backend: BackendKind::Wasm, ending, failure: Box::new(failure) }
     }
 }
 

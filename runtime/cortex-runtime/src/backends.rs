@@ -35,12 +35,20 @@ impl Backends {
     ) -> Result<Prepared, LoadFailure> {
         match backend {
             BackendKind::Wasm => self.sandbox.prepare(tool, force, progress),
-            BackendKind::Docker | BackendKind::Api => Ok(Prepared::of_runnable(&self.other(tool, backend, force, progress)?)),
+            BackendKind::Docker | BackendKind::Api => {
+                Ok(Prepared::of_runnable(&self.other(tool, backend, force, progress)?))
+            }
         }
     }
 
     /// What does not run in the sandbox.
-    fn other(&self, tool: &Tool, backend: BackendKind, force: bool, progress: &dyn Progress) -> Result<Runnable, LoadFailure> {
+    fn other(
+        &self,
+        tool: &Tool,
+        backend: BackendKind,
+        force: bool,
+        progress: &dyn Progress,
+    ) -> Result<Runnable, LoadFailure> {
         let failed = |error: DockerError| LoadFailure::of_docker(tool, backend, &error);
         let ToolSource::Folder { root, manifest } = &tool.source else {
             let problem = "it has no source that an image could be made of".into();

@@ -2,12 +2,14 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use cortex_docker::DockerError;
 use cortex_manifest::ManifestError;
 use cortex_sandbox::{Ending, Failure, LimitError, SandboxError};
 
 use crate::backend::LoadFailure;
+use crate::identity::ExecutionId;
 use crate::secrets::SecretError;
 
 /// Why there is no execution.
@@ -62,12 +64,64 @@ pub enum RuntimeError {
         #[source]
         source: rusqlite::Error,
     },
+    /// The record of executions cannot be read.
+    #[error("the executions in `{}` cannot be read", path.display())]
+    ReadRecord {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite said.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// The tool has run, and the record of it is lost.
+    #[error("`{id}` has ended, and could not be recorded")]
+    NotRecorded {
+        /// The execution.
+        id: ExecutionId,
+    },
+    /// An earlier error has ended the recording.
+    #[error("executions are no longer recorded in `{}`", path.display())]
+    RecordEnded {
+        /// The database.
+        path: PathBuf,
+    },
+    /// More calls wait than may.
+    #[error("{waiting} calls wait for their turn already")]
+    Overloaded {
+        /// How many there are.
+        waiting: usize,
+        /// When there may be room again.
+        retry_after: Duration,
+    },
+    /// The process is about to end.
+    #[error("no calls are taken any more: the process is about to end")]
+    Draining,
     /// A file or folder could not be read or written.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
 impl RuntimeError {
+    /// A stable word for it, which clients test.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownTool { .. } => "unknown_tool",
+            Self::NoTool { .. } => "no_tool",
+            Self::Manifest(_) => "invalid_manifest",
+            Self::Limit(_) => Ending::Denied.as_str(),
+            Self::Docker(error) if error.is_unavailable() => Ending::BackendUnavailable.as_str(),
+            Self::Docker(_) => Ending::BuildFailed.as_str(),
+            Self::NotReady { ending, .. } => ending.as_str(),
+            Self::Overloaded { .. } => "overloaded",
+            Self::Draining => "draining",
+            Self::NotRecorded { .. } | Self::RecordEnded { .. } => "not_recorded",
+            // What is left is this machine's: the engine, the disk, the database.
+            Self::Sandbox(_) | Self::Secrets(_) | Self::Record { .. } | Self::ReadRecord { .. } | Self::Io(_) => {
+                "internal"
+            }
+        }
+    }
+
     /// What to do next, where there is something.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -81,8 +135,13 @@ impl RuntimeError {
             Self::NotReady { failure, .. } => failure.hint.clone(),
             Self::Limit(error) => Some(error.hint()),
             Self::Secrets(error) => error.hint(),
+            Self::Overloaded { retry_after, .. } => Some(format!("call again in {} s", retry_after.as_secs().max(1))),
+            Self::Draining => Some("call again when it has started anew".into()),
+            Self::NotRecorded { .. } | Self::RecordEnded { .. } => {
+                Some("see that the disk has room, and start the process anew".into())
+            }
             Self::Docker(error) => error.hint(),
-            Self::Record { .. } | Self::Io(_) => None,
+            Self::Record { .. } | Self::ReadRecord { .. } | Self::Io(_) => None,
         }
     }
 }

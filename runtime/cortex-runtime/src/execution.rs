@@ -1,16 +1,16 @@
 //! The record of one call: what a caller gets and what is kept.
 
-use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use cortex_build::BackendKind;
-use cortex_sandbox::{Captured, Contract, Decision, ENGINE_VERSION, Ending, Failure, Outcome, Usage};
+use cortex_sandbox::{Captured, Contract, Decision, ENGINE_VERSION, Ending, Failure, LogLine, Outcome, Usage};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+
+use crate::identity::ExecutionId;
 
 /// One call of a tool, from its start to its end.
 #[derive(Debug, Serialize)]
@@ -36,6 +36,9 @@ pub struct Execution {
     /// What the tool wanted to reach, and whether it was granted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub decisions: Vec<Decision>,
+    /// What the tool wrote into the record, in its order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<LogLine>,
     /// Standard output, unless it became the result.
     pub stdout: Captured,
     /// Standard error.
@@ -49,66 +52,30 @@ pub struct Execution {
     /// When the call began.
     #[serde(serialize_with = "rfc3339")]
     pub started_at: SystemTime,
+    /// Who called.
+    #[serde(flatten)]
+    pub caller: Caller,
 }
 
-/// Which call an execution is: 64 bits, written `exec_` and 16 hexadecimal digits. Later calls have larger identities, so
-/// that a database keeps them in order without an index of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ExecutionId(u64);
-
-/// Bits below the time that tell calls of the same microsecond apart. 51 bits of microseconds last until 2041.
-const RANDOM_BITS: u32 = 13;
-
-impl ExecutionId {
-    /// The first identity of a process: its time, and random bits so that two processes differ.
-    pub(crate) fn first(random: u64) -> Self {
-        Self(Self::at(SystemTime::now()) | (random & ((1 << RANDOM_BITS) - 1)))
-    }
-
-    /// The identity after `last` for a call that begins at `now`. A step keeps the process's own random bits, unless calls
-    /// come faster than microseconds.
-    pub(crate) fn next(last: &AtomicU64, now: SystemTime) -> Self {
-        let time = Self::at(now);
-        let step = |last: u64| (time | (last & ((1 << RANDOM_BITS) - 1))).max(last + (1 << RANDOM_BITS));
-        let mut seen = last.load(Ordering::Relaxed);
-        loop {
-            let next = step(seen);
-            match last.compare_exchange_weak(seen, next, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => return Self(next),
-                Err(other) => seen = other,
-            }
-        }
-    }
-
-    fn at(time: SystemTime) -> u64 {
-        let micros = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_micros();
-        // Cut, not saturated: after 2041 identities start again from the lowest.
-        #[expect(clippy::cast_possible_truncation, reason = "the high bits are meant to go")]
-        let micros = micros as u64;
-        micros << RANDOM_BITS
-    }
-
-    pub(crate) fn as_u64(self) -> u64 {
-        self.0
-    }
-}
-
-impl fmt::Display for ExecutionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "exec_{:016x}", self.0)
-    }
-}
-
-impl Serialize for ExecutionId {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
+/// Who called, as far as the caller said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+pub struct Caller {
+    /// Groups calls that belong together.
+    #[serde(rename = "session_id", skip_serializing_if = "Option::is_none")]
+    pub session: Option<Arc<str>>,
+    /// Whose token it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<Arc<str>>,
 }
 
 /// The original system's word for how a call stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
+    /// The call waits for its turn, or for the tool to be built.
+    Pending,
+    /// The tool runs.
+    Running,
     /// The tool answered.
     Success,
     /// The tool, or what it takes to run it, failed.
@@ -117,17 +84,35 @@ pub enum Status {
     Timeout,
     /// The caller gave up.
     Cancelled,
+    /// The process that ran the call ended before the call did.
+    Interrupted,
 }
 
 impl Status {
+    const ALL: [Self; 7] =
+        [Self::Pending, Self::Running, Self::Success, Self::Failed, Self::Timeout, Self::Cancelled, Self::Interrupted];
+
     /// The name used in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
             Self::Success => "success",
             Self::Failed => "failed",
             Self::Timeout => "timeout",
             Self::Cancelled => "cancelled",
+            Self::Interrupted => "interrupted",
         }
+    }
+
+    /// The status of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == name)
+    }
+
+    /// Whether the call is over.
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Pending | Self::Running)
     }
 }
 
@@ -144,6 +129,7 @@ impl From<Ending> for Status {
             | Ending::MemoryExceeded
             | Ending::OutputExceeded
             | Ending::Denied
+            | Ending::LimitExceeded
             | Ending::Trap
             | Ending::BuildFailed
             | Ending::BackendUnavailable => Self::Failed,
@@ -160,9 +146,15 @@ pub(crate) struct Begun {
     pub(crate) contract: Option<Contract>,
     pub(crate) component: Option<Arc<str>>,
     pub(crate) cached: bool,
+    pub(crate) caller: Caller,
 }
 
 impl Begun {
+    /// Of a tool that was never loaded.
+    pub(crate) fn unloaded(backend: BackendKind, tool: &Arc<str>, started_at: SystemTime, caller: Caller) -> Self {
+        Self { tool: Arc::clone(tool), started_at, backend, contract: None, component: None, cached: false, caller }
+    }
+
     pub(crate) fn end(self, execution_id: ExecutionId, outcome: Outcome) -> Execution {
         Execution {
             execution_id,
@@ -175,12 +167,14 @@ impl Begun {
             error: outcome.error,
             usage: outcome.usage,
             decisions: outcome.decisions,
+            log: outcome.log,
             stdout: outcome.stdout,
             stderr: outcome.stderr,
             cached: self.cached,
             component: self.component,
             engine: if self.backend == BackendKind::Wasm { ENGINE_VERSION } else { self.backend.as_str() },
             started_at: self.started_at,
+            caller: self.caller,
         }
     }
 }
@@ -192,23 +186,4 @@ pub(crate) fn timestamp(time: SystemTime) -> String {
 
 fn rfc3339<S: serde::Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&timestamp(*time))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
-    use std::time::SystemTime;
-
-    use super::ExecutionId;
-
-    #[test]
-    fn identities_grow_and_keep_the_process_apart() {
-        let now = SystemTime::now();
-        let last = AtomicU64::new(ExecutionId::first(5).as_u64());
-        let (first, second) = (ExecutionId::next(&last, now), ExecutionId::next(&last, now));
-        assert!(first < second);
-        assert_eq!((first.as_u64() & 0x1fff, second.as_u64() & 0x1fff), (5, 5));
-        assert_eq!(last.load(Ordering::Relaxed), second.as_u64());
-        assert_eq!(first.to_string().len(), "exec_".len() + 16);
-    }
 }

@@ -16,9 +16,16 @@
 mod audit;
 mod backend;
 mod backends;
+mod call;
 mod check;
+mod database;
 mod error;
+mod event;
 mod execution;
+mod executions;
+mod flight;
+mod gate;
+mod identity;
 mod limits;
 mod load;
 mod policy;
@@ -28,25 +35,39 @@ mod registry;
 mod runtime;
 mod secrets;
 mod standard;
+mod state;
+mod telemetry;
 mod variables;
 
 pub use audit::{Audit, Import};
 pub use backend::Prepared;
+pub use call::CallHandle;
 pub use check::{Check, CheckReport};
 pub use cortex_build::{
     BackendKind, BuildError, BuilderKind, LANGUAGES, Plan, Program, Progress, Silent, State, Toolchain, Toolchains,
-    machine, template,
+    machine, plan, template,
 };
 pub use cortex_docker::{Bases, DockerError, DockerSettings, Image, Listed as Container};
-pub use cortex_manifest::{InputSchema, ManifestError, ToolSpec};
+pub use cortex_manifest::{
+    Access, Ask, InputSchema, ManifestError, ManifestPath, Method, Parameter, ParameterType, Permissions, Publish,
+    ResultForm, State as ToolState, ToolPattern, ToolSpec,
+};
 pub use cortex_sandbox::{
-    Allocation, CacheUsage, Captured, Contract, Decision, ENGINE_VERSION, Ending, Failure, Function, LimitError,
-    Limits, Overrides, Usage,
+    Allocation, CacheUsage, Captured, CompilerProgram, Contract, Decision, ENGINE_VERSION, Ending, Failure, Function,
+    LimitError, Limits, LogLevel, LogLine, Observer, Overrides, ToolProgress, Usage, compile_for_parent,
 };
 pub use error::RuntimeError;
-pub use execution::{Execution, ExecutionId, Status};
+pub use event::{Event, Reloaded};
+pub use execution::{Caller, Execution, Status};
+pub use executions::{Cancelling, Executions, Filter, Page, Record, Summary};
+pub use flight::Flight;
+pub use gate::{QueueLimits, QueueUsage};
+pub use identity::{ExecutionId, NoExecutionId};
+pub use limits::overrides as limits_of;
 pub use policy::{Permit, Policy};
-pub use reference::ToolReference;
+pub use recorder::Retention;
+pub use reference::{Target, ToolReference};
 pub use registry::{Listed, Tool, ToolSource};
-pub use runtime::{CallOptions, Runtime, Settings};
+pub use runtime::{CONTEXT_KEY, CallOptions, Runtime, Settings};
 pub use secrets::{SECRET_VARIABLE, SecretError, Secrets};
+pub use telemetry::{CallSpan, Phases, Telemetry};

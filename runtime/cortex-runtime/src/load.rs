@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use cortex_build::{Progress, stamp};
+use cortex_build::{Progress, data_folders, stamp};
 use cortex_manifest::InputSchema;
 use cortex_sandbox::{Grants, LimitError, Limits};
 use lru::LruCache;
@@ -42,19 +42,41 @@ pub(crate) struct Ready {
 pub(crate) struct ReadyTools {
     ready: Mutex<LruCache<String, Arc<Ready>>>,
     loading: Mutex<HashMap<String, Arc<Mutex<()>>>>,
+    turns: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
     epoch: Instant,
+    watched: bool,
 }
 
 impl ReadyTools {
-    pub(crate) fn new() -> Self {
-        Self { ready: Mutex::new(LruCache::new(READY)), loading: Mutex::default(), epoch: Instant::now() }
+    /// `watched`: somebody else looks for changes.
+    pub(crate) fn new(watched: bool) -> Self {
+        Self {
+            watched,
+            ready: Mutex::new(LruCache::new(READY)),
+            loading: Mutex::default(),
+            turns: Mutex::default(),
+            epoch: Instant::now(),
+        }
     }
 
     /// The tool, if it is ready and was looked at lately. Does no I/O.
     pub(crate) fn get(&self, reference: &str) -> Option<Arc<Ready>> {
         let ready = Arc::clone(self.ready.lock().unwrap_or_else(PoisonError::into_inner).get(reference)?);
-        let standard = ready.tool.source == ToolSource::Standard;
-        (standard || self.now_ms() < ready.looked_ms.load(Ordering::Relaxed) + millis(LOOK_INTERVAL)).then_some(ready)
+        let stays = self.watched || ready.tool.source == ToolSource::Standard;
+        (stays || self.now_ms() < ready.looked_ms.load(Ordering::Relaxed) + millis(LOOK_INTERVAL)).then_some(ready)
+    }
+
+    /// Who may make a tool ready. It keeps calls from waiting on threads, which are few; what keeps two builds apart is
+    /// below, where a caller that gave up is still building.
+    pub(crate) fn turn(&self, reference: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(turn) = turns.get(reference).and_then(Weak::upgrade) {
+            return turn;
+        }
+        turns.retain(|_, turn| turn.strong_count() > 0);
+        let turn = Arc::default();
+        turns.insert(reference.to_owned(), Arc::downgrade(&turn));
+        turn
     }
 
     /// Makes a tool ready. A hundred concurrent first calls load once. Says whether it was ready before. Blocks.
@@ -89,14 +111,14 @@ impl ReadyTools {
         let parsed = ToolReference::from(reference);
         let known = self.ready.lock().unwrap_or_else(PoisonError::into_inner).get(reference).map(Arc::clone);
         if let Some(ready) = known
-            && stamp_of(&ready.tool.source).is_some_and(|stamp| stamp == ready.stamp)
+            && stamp_of(&ready.tool).is_some_and(|stamp| stamp == ready.stamp)
         {
             ready.looked_ms.store(self.now_ms(), Ordering::Relaxed);
             return Ok(Ok((ready, true)));
         }
         let tool = registry.find(&parsed)?;
         // Taken before the build: a file that changes meanwhile is seen at the next look.
-        let stamp = stamp_of(&tool.source).unwrap_or_default();
+        let stamp = stamp_of(&tool).unwrap_or_default();
         let runnable = match backend.load(&tool, parsed.function.as_deref(), progress) {
             Ok(runnable) => runnable,
             Err(failure) => return Ok(Err(failure)),
@@ -120,6 +142,21 @@ impl ReadyTools {
         Ok(Ok((ready, cached)))
     }
 
+    /// Those whose files have changed since they were made ready. Blocks.
+    pub(crate) fn changed(&self) -> Vec<String> {
+        let all: Vec<_> = {
+            let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+            ready.iter().map(|(reference, ready)| (reference.clone(), Arc::clone(ready))).collect()
+        };
+        let changed = |ready: &Ready| stamp_of(&ready.tool) != Some(ready.stamp);
+        all.into_iter().filter(|(_, ready)| changed(ready)).map(|(reference, _)| reference).collect()
+    }
+
+    /// A tool that is gone.
+    pub(crate) fn forget(&self, reference: &str) {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner).pop(reference);
+    }
+
     fn now_ms(&self) -> u64 {
         millis(self.epoch.elapsed())
     }
@@ -129,12 +166,12 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Names, sizes and times of a tool's files; equal as long as nothing changed.
-fn stamp_of(source: &ToolSource) -> Option<u64> {
-    let path: &Path = match source {
+/// Names, sizes and times of a tool's files, but for those that it writes itself; equal as long as nothing changed.
+fn stamp_of(tool: &Tool) -> Option<u64> {
+    let path: &Path = match &tool.source {
         ToolSource::Standard => return Some(0),
         ToolSource::Component(path) => path,
         ToolSource::Folder { root, .. } => root,
     };
-    stamp(path).ok()
+    stamp(path, &data_folders(&tool.spec)).ok()
 }

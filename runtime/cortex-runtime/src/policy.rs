@@ -5,23 +5,28 @@
 //! ceilings, defaults, variables), the tool's own name beats a pattern, a later entry an earlier one, and any entry what
 //! is set for all tools.
 
+mod folders;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cortex_manifest::{
-    Access, Capabilities, FolderRequest, HostPattern, NetworkRule, PolicySpec, Resources, Scheme, SecretUse, ToolPolicy,
+    Access, Capabilities, Folder as PolicyFolder, HostPattern, NetworkRule, PolicySpec, Resources, Scheme, SecretUse,
+    ToolPolicy,
 };
 use cortex_sandbox::{
-    Decision, Grants, HostRule, LimitError, Limits, NetworkRule as Rule, OperatorRules, Refusal, RuleScheme, Secret,
-    SecretPlace,
+    Decision, Folder, Grants, HostRule, LimitError, Limits, NetworkRule as Rule, OperatorRules, Refusal, RuleScheme,
+    Secret, SecretPlace,
 };
 use fs_err as fs;
 use serde::Serialize;
 
 use crate::error::RuntimeError;
 use crate::limits::{asked, overrides};
+use crate::policy::folders::Place;
 use crate::registry::{Tool, ToolSource};
 use crate::secrets::Secrets;
+use crate::state::States;
 use crate::variables::from_files;
 
 /// The operator's policy. The default is none: asking is granting, within the built-in ceilings.
@@ -55,10 +60,12 @@ pub(crate) struct Operator {
     pub(crate) policy: Policy,
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) secrets: Secrets,
+    pub(crate) states: States,
     pub(crate) ceiling: Limits,
 }
 
 struct Supplies<'a> {
+    states: &'a States,
     environment: &'a BTreeMap<String, String>,
     secrets: &'a BTreeMap<String, String>,
 }
@@ -69,7 +76,7 @@ impl Operator {
         let spec = &tool.spec;
         let wanted = !spec.permissions.secrets.is_empty() || !spec.environment.secrets.is_empty();
         let secrets = if wanted { self.secrets.values(&self.environment)? } else { BTreeMap::new() };
-        let supplies = Supplies { environment: &self.environment, secrets: &secrets };
+        let supplies = Supplies { states: &self.states, environment: &self.environment, secrets: &secrets };
         self.policy.decide(tool, &supplies, &self.ceiling)
     }
 }
@@ -98,6 +105,11 @@ impl Policy {
         self.path.as_deref().map_or_else(|| "cortex.yml".into(), |path| path.display().to_string())
     }
 
+    /// The folder that its relative paths start from.
+    fn folder(&self) -> &Path {
+        self.path.as_deref().and_then(Path::parent).unwrap_or(Path::new(""))
+    }
+
     fn decide(&self, tool: &Tool, supplies: &Supplies<'_>, ceiling: &Limits) -> Result<Decided, RuntimeError> {
         let name = tool.spec.name.as_str();
         let all = self.spec.tools.iter().filter(|entry| entry.tool.matches(name));
@@ -124,8 +136,8 @@ impl Judge<'_> {
         self.network(&mut grants);
         self.environment(&mut grants, supplies)?;
         self.secrets(&mut grants, supplies);
-        self.folders();
-        self.state();
+        self.folders(&mut grants);
+        self.state(&mut grants, supplies);
         self.host();
         let limits = self.limits(ceiling);
         grants.refused = self.permits.iter().filter(|permit| !permit.granted).map(Refusal::from).collect();
@@ -138,12 +150,24 @@ impl Judge<'_> {
             let any = |of: &Capabilities| of.network.iter().any(|mine| mine.contains(rule));
             self.judge("network", rule.to_string(), any, any, &format!("network: [{}]", quoted(rule)));
         }
-        grants.network = asked.iter().map(network_rule).collect();
+        let extended: Vec<_> =
+            self.entries.iter().flat_map(|entry| entry.extend.iter().map(|rule| (rule, entry.line))).collect();
+        for (rule, line) in &extended {
+            let because = format!("{}:{line} adds it to what the manifest asks for", self.policy.file());
+            let (capability, target) = ("network", rule.to_string());
+            let permit = Permit { capability, target, granted: true, because, allow: None, exposed: false };
+            self.permits.push(permit);
+        }
+        let extended = || extended.iter().map(|(rule, _)| network_rule(rule));
+        grants.network = asked.iter().map(network_rule).chain(extended()).collect();
         let rules = |pick: fn(&ToolPolicy) -> &Capabilities| {
             self.entries.iter().flat_map(|entry| &pick(entry).network).map(network_rule).collect()
         };
         grants.operator = OperatorRules {
-            granted: (!self.trusted).then(|| rules(|entry| &entry.grant)),
+            granted: (!self.trusted).then(|| {
+                let granted: Vec<Rule> = rules(|entry| &entry.grant);
+                granted.into_iter().chain(extended()).collect()
+            }),
             denied: rules(|entry| &entry.deny),
             tool: self.tool.spec.name.to_string(),
         };
@@ -208,33 +232,60 @@ impl Judge<'_> {
         }
     }
 
-    fn folders(&mut self) {
+    fn folders(&mut self, grants: &mut Grants) {
         for folder in &self.tool.spec.permissions.filesystem {
             let target = format!("{} at {}", folder.host.as_str(), folder.guest.as_str());
-            let path = self.path_of(folder);
-            let inside = is_inside(folder.host.as_path());
-            let base = self.policy.path.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
-            let covers = |of: &Capabilities, denial: bool| {
-                of.filesystem.iter().any(|granted| {
-                    let allowed = granted.access.unwrap_or(if denial { Access::ReadWrite } else { Access::Read });
-                    let access = allowed == folder.access || allowed == Access::ReadWrite;
-                    let access = access || (denial && granted.access.is_none());
-                    access && normal(&path).starts_with(normal(&base.join(granted.host.as_path())))
-                })
+            let place = match Place::of(folder, self.tool, self.policy) {
+                Ok(place) => place,
+                Err((because, allow)) => {
+                    let (because, allow) = (because.to_owned(), Some(allow));
+                    let permit =
+                        Permit { capability: "filesystem", target, granted: false, because, allow, exposed: false };
+                    self.permits.push(permit);
+                    continue;
+                }
             };
-            let line = format!("filesystem: [{{ host: {}, access: {} }}]", path.display(), access_name(folder.access));
-            // What lies outside of the tool's own folder is the operator's: asking is never enough for it.
-            let trusted = std::mem::replace(&mut self.trusted, false);
-            self.trusted = trusted && inside;
-            self.judge("filesystem", target, |of| covers(of, true), |of| covers(of, false), &line);
+            let policy = self.policy;
+            let at = |named: &PolicyFolder| folders::normal(&policy.folder().join(named.host.as_path()));
+            let granted =
+                |named: &PolicyFolder| place.path.starts_with(at(named)) && grants_access(named, folder.access);
+            let denied = |named: &PolicyFolder| {
+                // Below what is denied, and around it: the one that opens the folder around it reaches it.
+                let touches = place.path.starts_with(at(named)) || at(named).starts_with(&place.path);
+                touches && denies_access(named, folder.access)
+            };
+            let access = access_name(folder.access);
+            let line = format!("filesystem: [{{ host: {:?}, access: {access} }}]", place.path.display().to_string());
+            // What lies elsewhere is the operator's: asking is never enough for it.
+            let trusted = self.trusted;
+            self.trusted &= place.own.is_some();
+            let allowed = self.judge(
+                "filesystem",
+                target,
+                |of| of.filesystem.iter().any(denied),
+                |of| of.filesystem.iter().any(granted),
+                &line,
+            );
             self.trusted = trusted;
+            let named = || {
+                let base = self.entries.iter().flat_map(|entry| &entry.grant.filesystem).find(|named| granted(named));
+                let base = base.map(at)?;
+                let below = place.path.strip_prefix(&base).ok()?.to_owned();
+                Some((base, below))
+            };
+            let way = if trusted { place.own.clone().or_else(named) } else { named() };
+            if let (true, Some((base, below))) = (allowed, way) {
+                let writable = folder.access != Access::Read;
+                grants.folders.push(Folder { base, below, guest: folder.guest.to_string(), writable });
+            }
         }
     }
 
-    fn state(&mut self) {
+    fn state(&mut self, grants: &mut Grants, supplies: &Supplies<'_>) {
         if self.tool.spec.permissions.state {
             let any = |of: &Capabilities| of.state;
-            self.judge("state", self.tool.spec.name.to_string(), any, any, "state: true");
+            let granted = self.judge("state", self.tool.spec.name.to_string(), any, any, "state: true");
+            grants.state = granted.then(|| supplies.states.of_tool(self.tool));
         }
     }
 
@@ -244,13 +295,6 @@ impl Judge<'_> {
             let any = |of: &Capabilities| of.host.contains(part);
             let name = part.as_str();
             self.judge("host", name.to_owned(), any, any, &format!("host: [{name}]"));
-        }
-    }
-
-    fn path_of(&self, folder: &FolderRequest) -> PathBuf {
-        match &self.tool.source {
-            ToolSource::Folder { root, .. } => root.join(folder.host.as_path()),
-            ToolSource::Component(_) | ToolSource::Standard => folder.host.as_path().to_owned(),
         }
     }
 
@@ -309,39 +353,14 @@ impl From<&Permit> for Refusal {
     }
 }
 
-/// Whether a path stays below the folder it starts from, by its text alone.
-fn is_inside(path: &Path) -> bool {
-    use std::path::Component as Part;
-    let mut depth = 0_i32;
-    for part in path.components() {
-        depth += match part {
-            Part::Normal(_) => 1,
-            Part::CurDir => 0,
-            Part::ParentDir => -1,
-            Part::RootDir | Part::Prefix(_) => return false,
-        };
-        if depth < 0 {
-            return false;
-        }
-    }
-    true
+/// Whoever may write may read: WASI has no folders that are only written.
+fn grants_access(named: &PolicyFolder, wanted: Access) -> bool {
+    wanted == Access::Read || named.access.unwrap_or_default() != Access::Read
 }
 
-/// A path without `.` and `..`, links resolved where it exists.
-fn normal(path: &Path) -> PathBuf {
-    if let Ok(path) = path.canonicalize() {
-        return path;
-    }
-    let mut plain = PathBuf::new();
-    for part in std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).components() {
-        match part {
-            std::path::Component::ParentDir => {
-                plain.pop();
-            }
-            part => plain.push(part),
-        }
-    }
-    plain
+/// Every access reads, so a denial of reading denies all of them.
+fn denies_access(named: &PolicyFolder, wanted: Access) -> bool {
+    named.access != Some(Access::Write) || wanted != Access::Read
 }
 
 fn access_name(access: Access) -> &'static str {

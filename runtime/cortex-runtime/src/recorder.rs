@@ -4,72 +4,68 @@
 //! so a writer that cannot keep up slows calls down instead of filling memory. What the operating system has taken
 //! survives a kill of this process.
 //!
-//! Leaving an execution there costs a lock that is free but for once in `GATHER`, and no system call.
+//! Leaving an execution there costs a lock that is free but for once in `GATHER`, and no system call. A caller that must
+//! know that its execution is kept waits for the transaction, which it shares with everybody who waits at that moment.
+//!
+//! A call that goes on is written as well, if it still goes on when the others of its batch are written: a crash leaves a
+//! row that says so, and most calls never cause one.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
-use rusqlite::config::DbConfig;
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
+use tokio::sync::oneshot;
 
+use crate::database;
 use crate::error::RuntimeError;
-use crate::execution::{Execution, timestamp};
+use crate::execution::Execution;
+use crate::flight::{Flight, Flights};
+use crate::identity::Process;
 
-/// How many executions may wait for the writer.
+/// How many entries may wait for the writer.
 const QUEUE: usize = 16_384;
 
 /// How many written executions wait for a caller to let go of them, and how much text such a one may hold.
 const WRITTEN: usize = 4_096;
 const SMALL_BYTES: usize = 1_024;
 
-/// How long executions gather before they are written.
+/// How long executions gather that nobody waits for.
 const GATHER: Duration = Duration::from_millis(5);
 
-/// How many executions are kept. The oldest go first, once in so many new ones: finding where to cut reads them all.
-const KEPT: u64 = 100_000;
-const DROP_INTERVAL: u64 = 10_000;
+/// How long they gather when somebody waits: the longer the more there were, for each transaction costs as much as ten
+/// rows. A single caller does not wait at all.
+const GATHER_EACH: Duration = Duration::from_micros(40);
+const GATHER_WAITED: Duration = Duration::from_millis(2);
 
-/// SQLite moves the log into the database, and waits for the disk, after this many pages of 4 KiB.
-const CHECKPOINT_PAGES: i64 = 8_192;
+/// How often it is looked up whether another process wants a call stopped, while there are calls that go on.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// How many new executions there are from one clearing out of old ones to the next, and how much time at most: finding
+/// where to cut reads them all.
+const DROP_INTERVAL: u64 = 10_000;
+const DROP_TIME: Duration = Duration::from_hours(1);
 
 /// A process that ends leaves a log of at most this size: whoever opens the database next reads all of it (1 MB is about
 /// 0.5 ms), while moving it into the database waits for the disk.
 const WAL_KEPT_BYTES: u64 = 1 << 20;
 
-const SCHEMA: &str = "
-CREATE TABLE IF NOT EXISTS executions (
-    id                INTEGER PRIMARY KEY,
-    execution_id      TEXT AS (printf('exec_%016x', id)),
-    tool              TEXT NOT NULL,
-    component         TEXT,
-    contract          TEXT,
-    backend           TEXT NOT NULL,
-    engine            TEXT NOT NULL,
-    status            TEXT NOT NULL,
-    ending            TEXT NOT NULL,
-    started_at        TEXT NOT NULL,
-    wall_us           INTEGER NOT NULL,
-    instantiate_us    INTEGER NOT NULL,
-    fuel              INTEGER NOT NULL,
-    memory_peak_bytes INTEGER NOT NULL,
-    cached            INTEGER NOT NULL,
-    result            TEXT,
-    error             TEXT,
-    stdout            TEXT NOT NULL,
-    stderr            TEXT NOT NULL
-)";
+/// How long executions are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// The most that are kept.
+    pub count: u64,
+    /// The longest that one is kept.
+    pub age: Duration,
+}
 
-/// Two processes that drew the same random bits, one time in 8192, may name two calls of one microsecond alike. The second is
-/// left out then: one row must not end the recording of all others.
-const INSERT: &str = "
-INSERT OR IGNORE INTO executions (id, tool, component, contract, backend, engine, status, ending, started_at, wall_us,
-    instantiate_us, fuel, memory_peak_bytes, cached, result, error, stdout, stderr)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
-
-const DROP_OLD: &str = "
-DELETE FROM executions WHERE id <= (SELECT id FROM executions ORDER BY id DESC LIMIT 1 OFFSET ?1)";
+impl Default for Retention {
+    /// 100,000 executions of 90 days: some 100 MB.
+    fn default() -> Self {
+        Self { count: 100_000, age: Duration::from_hours(90 * 24) }
+    }
+}
 
 /// The writer's handle.
 #[derive(Debug)]
@@ -77,6 +73,25 @@ pub(crate) struct Recorder {
     path: PathBuf,
     queue: Arc<Queue>,
     writer: Option<JoinHandle<rusqlite::Result<()>>>,
+}
+
+/// Told when an entry is in the database. An error means that it never will be.
+pub(crate) type Written = oneshot::Receiver<()>;
+
+#[derive(Debug)]
+enum What {
+    /// A call goes on.
+    Began(Arc<Flight>),
+    /// A call has ended.
+    Ended(Arc<Execution>),
+    /// Somebody wants to know when all that came before is written.
+    Flush,
+}
+
+#[derive(Debug)]
+struct Entry {
+    what: What,
+    written: Option<oneshot::Sender<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -88,12 +103,16 @@ struct Queue {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    executions: Vec<Arc<Execution>>,
+    entries: Vec<Entry>,
+    /// Somebody waits for one of them.
+    urgent: bool,
     /// What was written and may go. Callers let go of it: memory that one thread allocates and another frees costs both
     /// of them a lock in most allocators, several times a call.
     written: Vec<Arc<Execution>>,
     /// The writer sleeps until it is told.
     writer_idle: bool,
+    /// The writer sleeps until it is told or enough has gathered.
+    writer_gathers: bool,
     closed: bool,
 }
 
@@ -102,38 +121,92 @@ impl Queue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes all that has gathered, waiting for the first. `None` once the queue is closed and empty.
-    fn take(&self) -> Option<Vec<Arc<Execution>>> {
+    fn push(&self, what: What, written: Option<oneshot::Sender<()>>) {
         let mut waiting = self.lock();
-        while waiting.executions.is_empty() {
+        while waiting.entries.len() >= QUEUE && !waiting.closed {
+            waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        if waiting.closed {
+            return;
+        }
+        waiting.urgent |= written.is_some();
+        waiting.entries.push(Entry { what, written });
+        let old = waiting.written.pop();
+        let wake = waiting.writer_idle || (waiting.urgent && waiting.writer_gathers);
+        waiting.writer_idle = false;
+        waiting.writer_gathers = false;
+        drop(waiting);
+        drop(old);
+        if wake {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Takes all that has gathered, waiting for the first: for ever, or for `LOOK` and then with nothing. `None` once the
+    /// queue is closed and empty.
+    fn take(&self, look: bool) -> Option<Vec<Entry>> {
+        let mut waiting = self.lock();
+        while waiting.entries.is_empty() {
             if waiting.closed {
                 return None;
             }
             waiting.writer_idle = true;
-            waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            if look {
+                let (woken, timeout) = self.changed.wait_timeout(waiting, LOOK).unwrap_or_else(PoisonError::into_inner);
+                waiting = woken;
+                if timeout.timed_out() {
+                    break;
+                }
+            } else {
+                waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            }
         }
         waiting.writer_idle = false;
-        let taken = std::mem::replace(&mut waiting.executions, Vec::with_capacity(1024));
+        waiting.urgent = false;
+        let taken = std::mem::replace(&mut waiting.entries, Vec::with_capacity(256));
         drop(waiting);
         self.changed.notify_all();
         Some(taken)
     }
 
-    /// Leaves what was written to the callers, as far as it is small. Large ones go now.
-    fn let_go(&self, mut written: Vec<Arc<Execution>>) {
+    /// Tells those who wait, and leaves what was written to the callers, as far as it is small. Large ones go now.
+    fn let_go(&self, entries: Vec<Entry>) {
         let bytes = |execution: &Execution| {
             let result = execution.result.as_ref().map_or(0, |result| result.get().len());
-            result + execution.stdout.text.len() + execution.stderr.text.len()
+            let log: usize = execution.log.iter().map(|line| line.message.len()).sum();
+            result + execution.stdout.text.len() + execution.stderr.text.len() + log
         };
-        written.retain(|execution| bytes(execution) <= SMALL_BYTES);
-        written.truncate(WRITTEN);
-        self.lock().written = written;
+        let mut kept = Vec::with_capacity(entries.len().min(WRITTEN));
+        for Entry { what, written } in entries {
+            if let Some(written) = written {
+                // Nobody listens whose caller has gone.
+                let _ = written.send(());
+            }
+            if let What::Ended(execution) = what
+                && kept.len() < WRITTEN
+                && bytes(&execution) <= SMALL_BYTES
+            {
+                kept.push(execution);
+            }
+        }
+        // Those of the batch before that nobody took go now.
+        let old = std::mem::replace(&mut self.lock().written, kept);
+        drop(old);
     }
 
-    /// Sleeps while executions gather, or until the queue is closed.
-    fn gather(&self) {
-        let waiting = self.lock();
-        let _ = self.changed.wait_timeout_while(waiting, GATHER, |w| !w.closed && w.executions.len() < QUEUE);
+    /// Sleeps while executions gather, or until the queue is closed. `batch` is how many there were last.
+    fn gather(&self, batch: usize) {
+        let others = u32::try_from(batch.saturating_sub(1)).unwrap_or(u32::MAX);
+        let pause = GATHER_EACH.saturating_mul(others).min(GATHER_WAITED);
+        if !pause.is_zero() {
+            std::thread::sleep(pause);
+        }
+        let mut waiting = self.lock();
+        waiting.writer_gathers = true;
+        let gathers = |w: &mut Waiting| !w.closed && !w.urgent && w.entries.len() < QUEUE;
+        let (mut waiting, _) =
+            self.changed.wait_timeout_while(waiting, GATHER, gathers).unwrap_or_else(PoisonError::into_inner);
+        waiting.writer_gathers = false;
     }
 
     fn close(&self) {
@@ -145,13 +218,30 @@ impl Queue {
 impl Recorder {
     /// Starts the writer. The database is opened on its thread, so that a single call does not wait for it; an error
     /// ends the recording, not the calls, and is what `close` returns.
-    pub(crate) fn start(path: PathBuf) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        home: &Path,
+        process: Process,
+        flights: Arc<Flights>,
+        retention: Retention,
+    ) -> std::io::Result<Self> {
         let queue = Arc::new(Queue::default());
-        let (database, executions) = (path.clone(), Arc::clone(&queue));
+        let path = home.join("executions.db");
+        let writer = Writer {
+            home: home.to_owned(),
+            path: path.clone(),
+            queue: Arc::clone(&queue),
+            flights,
+            process,
+            retention,
+            since_dropped: None,
+            dropped_at: Instant::now(),
+        };
         let write = move || {
-            let written = write_all(&database, &executions);
-            // After an error nothing is taken any more; nobody may wait for room.
-            executions.close();
+            let queue = Arc::clone(&writer.queue);
+            let written = writer.run();
+            // After an error nothing is taken any more; nobody may wait for room, or for a row.
+            queue.close();
+            queue.lock().entries.clear();
             written
         };
         let writer = std::thread::Builder::new().name("recorder".into()).spawn(write)?;
@@ -160,22 +250,37 @@ impl Recorder {
 
     /// Leaves an execution to the writer. Waits only while the queue is full.
     pub(crate) fn record(&self, execution: &Arc<Execution>) {
-        let mut waiting = self.queue.lock();
-        while waiting.executions.len() >= QUEUE && !waiting.closed {
-            waiting = self.queue.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
-        }
-        if waiting.closed {
-            return;
-        }
-        waiting.executions.push(Arc::clone(execution));
-        let written = waiting.written.pop();
-        let wake = waiting.writer_idle;
-        waiting.writer_idle = false;
-        drop(waiting);
-        drop(written);
-        if wake {
-            self.queue.changed.notify_all();
-        }
+        self.queue.push(What::Ended(Arc::clone(execution)), None);
+    }
+
+    /// The same, for somebody who waits until it is written.
+    pub(crate) fn record_and_tell(&self, execution: &Arc<Execution>) -> Written {
+        self.tell(What::Ended(Arc::clone(execution)))
+    }
+
+    /// Leaves a call to the writer that goes on.
+    pub(crate) fn began(&self, flight: &Arc<Flight>) {
+        self.queue.push(What::Began(Arc::clone(flight)), None);
+    }
+
+    /// Tells when everything is written that was left so far.
+    pub(crate) fn flush(&self) -> Written {
+        self.tell(What::Flush)
+    }
+
+    fn tell(&self, what: What) -> Written {
+        let (sender, written) = oneshot::channel();
+        self.queue.push(what, Some(sender));
+        written
+    }
+
+    /// Whether executions are still recorded.
+    pub(crate) fn works(&self) -> bool {
+        !self.queue.lock().closed
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Waits until everything is written.
@@ -195,81 +300,75 @@ impl Drop for Recorder {
     }
 }
 
-fn open(path: &Path) -> rusqlite::Result<Connection> {
-    let database = Connection::open(path)?;
-    database.busy_timeout(Duration::from_secs(10))?;
-    database.pragma_update(None, "journal_mode", "WAL")?;
-    // With a write-ahead log this loses nothing when the process dies, and the last moments when the power fails.
-    database.pragma_update(None, "synchronous", "NORMAL")?;
-    // Moving the log into the database on every close would cost a one-shot process milliseconds.
-    database.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    database.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
-    database.execute_batch(SCHEMA)?;
-    Ok(database)
+struct Writer {
+    home: PathBuf,
+    path: PathBuf,
+    queue: Arc<Queue>,
+    flights: Arc<Flights>,
+    process: Process,
+    retention: Retention,
+    since_dropped: Option<u64>,
+    dropped_at: Instant,
 }
 
-fn write_all(path: &Path, queue: &Queue) -> rusqlite::Result<()> {
-    let mut database = open(path)?;
-    let mut since_dropped = None;
-    while let Some(executions) = queue.take() {
-        let transaction = database.transaction()?;
-        {
-            let mut insert = transaction.prepare_cached(INSERT)?;
-            for execution in &executions {
-                insert_one(&mut insert, execution)?;
+impl Writer {
+    fn run(mut self) -> rusqlite::Result<()> {
+        let mut database = database::open(&self.path)?;
+        database::interrupt_the_dead(&mut database, &self.home, self.process.number())?;
+        let mut looked = Instant::now();
+        while let Some(entries) = self.queue.take(!self.flights.is_empty()) {
+            let batch = entries.len();
+            if batch > 0 {
+                self.write(&mut database, &entries)?;
+                self.queue.let_go(entries);
             }
-            // Processes that make one call each share the work: each begins at a point of its own.
-            let begin = || executions.first().map_or(0, |first| first.execution_id.as_u64() % DROP_INTERVAL);
-            let count = since_dropped.get_or_insert_with(begin);
-            *count += executions.len() as u64;
-            if *count >= DROP_INTERVAL {
-                *count = 0;
-                transaction.prepare_cached(DROP_OLD)?.execute([number(KEPT)])?;
+            if !self.flights.is_empty() && looked.elapsed() >= LOOK {
+                looked = Instant::now();
+                for id in database::take_cancellations(&database, self.process.number())? {
+                    if let Some(flight) = self.flights.get(id) {
+                        flight.cancel();
+                    }
+                }
+            }
+            if batch > 0 {
+                self.queue.gather(batch);
             }
         }
+        if database::log_bytes(&self.path).is_ok_and(|bytes| bytes > WAL_KEPT_BYTES) {
+            database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, database: &mut Connection, entries: &[Entry]) -> rusqlite::Result<()> {
+        let transaction = database.transaction()?;
+        let mut last = None;
+        let mut rows = 0;
+        for entry in entries {
+            match &entry.what {
+                What::Began(flight) if !flight.has_ended() => database::insert_running(&transaction, flight)?,
+                What::Began(_) | What::Flush => continue,
+                What::Ended(execution) => {
+                    database::insert(&transaction, execution)?;
+                    last = last.max(Some(execution.execution_id));
+                }
+            }
+            rows += 1;
+        }
+        // Processes that make one call each share the work: each begins at a point of its own.
+        let count = self.since_dropped.get_or_insert_with(|| last.map_or(0, |id| (id.as_u64() >> 13) % DROP_INTERVAL));
+        *count += rows;
+        if *count >= DROP_INTERVAL || self.dropped_at.elapsed() >= DROP_TIME {
+            *count = 0;
+            self.dropped_at = Instant::now();
+            let oldest = SystemTime::now().checked_sub(self.retention.age).unwrap_or(SystemTime::UNIX_EPOCH);
+            database::drop_old(&transaction, self.retention.count, oldest)?;
+        }
         transaction.commit()?;
-        queue.let_go(executions);
-        queue.gather();
+        if let Some(last) = last {
+            // It only matters when the clock is set back.
+            let _ = self.process.recorded(last);
+        }
+        Ok(())
     }
-    if wal_bytes(path) > WAL_KEPT_BYTES {
-        database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-    }
-    Ok(())
-}
-
-/// The size of the write-ahead log beside a database.
-fn wal_bytes(path: &Path) -> u64 {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    fs_err::metadata(Path::new(&log)).map_or(0, |metadata| metadata.len())
-}
-
-fn number(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn insert_one(insert: &mut rusqlite::Statement<'_>, execution: &Execution) -> rusqlite::Result<()> {
-    let usage = &execution.usage;
-    insert.execute(params![
-        // All 64 bits: SQLite's integers are signed, and `printf('%016x')` in the schema reads them as they were.
-        execution.execution_id.as_u64().cast_signed(),
-        &*execution.tool,
-        execution.component.as_deref(),
-        execution.contract.map(cortex_sandbox::Contract::as_str),
-        execution.backend.as_str(),
-        execution.engine,
-        execution.status.as_str(),
-        execution.ending.as_str(),
-        timestamp(execution.started_at),
-        number(usage.wall_us),
-        number(usage.instantiate_us),
-        number(usage.fuel),
-        number(usage.memory_peak_bytes),
-        execution.cached,
-        execution.result.as_ref().map(|result| result.get()),
-        execution.error.as_ref().and_then(|error| serde_json::to_string(error).ok()),
-        execution.stdout.text,
-        execution.stderr.text,
-    ])?;
-    Ok(())
 }

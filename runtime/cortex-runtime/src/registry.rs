@@ -37,8 +37,11 @@ pub enum ToolSource {
 /// A tool in a list, or why a folder that looks like one is none.
 #[derive(Debug)]
 pub struct Listed {
-    /// The tool's name; for a manifest that is not valid, its folder's.
+    /// What the tool is called by; for a manifest that is not valid, its folder's name.
     pub name: String,
+    /// Who has the tool's plain name, when an earlier manifests folder has a tool of the same one. This one is then called
+    /// `namespace.name`.
+    pub taken_by: Option<ToolSource>,
     /// The tool.
     pub tool: Result<Tool, RuntimeError>,
 }
@@ -55,6 +58,10 @@ pub(crate) struct Registry {
 impl Registry {
     pub(crate) fn new(folders: Vec<PathBuf>) -> Self {
         Self { folders }
+    }
+
+    pub(crate) fn folders(&self) -> &[PathBuf] {
+        &self.folders
     }
 
     /// Finds a tool and reads its manifest.
@@ -85,46 +92,67 @@ impl Registry {
                 return Ok(tool);
             }
         }
+        // No plain name holds a dot.
+        if name.contains('.')
+            && let Some(listed) = self.list()?.into_iter().find(|listed| listed.name == name)
+        {
+            return listed.tool;
+        }
         match StandardTool::find(name) {
             Some(tool) => standard(tool),
             None => Err(RuntimeError::UnknownTool { name: name.to_owned(), nearest: self.nearest(name) }),
         }
     }
 
-    /// Every tool, sorted by name. A name in an earlier folder hides the same name in a later one.
+    /// Every tool, sorted by name. The first folder with a name has it; tools of the same name in later ones are called
+    /// `namespace.name`, after their folder. A standard tool is replaced by a tool of its name: that is what its name is for.
     pub(crate) fn list(&self) -> Result<Vec<Listed>, RuntimeError> {
         let mut all: Vec<Listed> = Vec::new();
-        for root in self.tool_folders()? {
-            let Some(manifest) = manifest_in(&root) else { continue };
-            let tool = read(&root, manifest);
-            let folder = || root.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-            let name = tool.as_ref().map_or_else(|_| folder(), |tool| tool.spec.name.to_string());
-            if !all.iter().any(|listed| listed.name == name) {
-                all.push(Listed { name, tool });
+        for (folder, namespace) in self.folders.iter().zip(self.namespaces()) {
+            for root in tool_folders(folder)? {
+                let Some(manifest) = manifest_in(&root) else { continue };
+                let tool = read(&root, manifest);
+                let folder = || root.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+                let name = tool.as_ref().map_or_else(|_| folder(), |tool| tool.spec.name.to_string());
+                let first = all.iter().find(|listed| listed.name == name);
+                let taken_by = first.and_then(|listed| Some(listed.tool.as_ref().ok()?.source.clone()));
+                let name = if first.is_some() { format!("{namespace}.{name}") } else { name };
+                // Two of a name in one folder are a mistake, and only the first is found.
+                if !all.iter().any(|listed| listed.name == name) {
+                    all.push(Listed { name, taken_by, tool });
+                }
             }
         }
         for tool in STANDARD {
             if !all.iter().any(|listed| listed.name == tool.name) {
-                all.push(Listed { name: tool.name.to_owned(), tool: standard(tool) });
+                all.push(Listed { name: tool.name.to_owned(), taken_by: None, tool: standard(tool) });
             }
         }
         all.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(all)
     }
 
-    /// Folders that could hold a tool: those in `tools` of each manifests folder, and those in the folder itself.
+    /// What each manifests folder is called where names collide: after itself, or after what it is in where it has a
+    /// name that all of them have. The second of a name has a `2`.
+    fn namespaces(&self) -> Vec<String> {
+        let mut all: Vec<String> = Vec::new();
+        for folder in &self.folders {
+            let real = fs::canonicalize(folder).unwrap_or_else(|_| folder.clone());
+            let mut names = real.iter().rev().map(|name| plain(&name.to_string_lossy()));
+            let name = names.find(|name| !matches!(name.as_str(), "" | "manifests" | "tools")).unwrap_or_default();
+            let name = if name.is_empty() { "manifests".to_owned() } else { name };
+            let mut numbered = (2..).map(|number| format!("{name}{number}"));
+            let free = std::iter::once(name.clone()).chain(&mut numbered).find(|name| !all.contains(name));
+            all.extend(free);
+        }
+        all
+    }
+
+    /// Folders of all manifests folders that could hold a tool.
     fn tool_folders(&self) -> Result<Vec<PathBuf>, RuntimeError> {
         let mut all = Vec::new();
         for folder in &self.folders {
-            for parent in [folder.join("tools"), folder.clone()] {
-                let Ok(entries) = fs::read_dir(&parent) else { continue };
-                let mut roots = Vec::new();
-                for entry in entries {
-                    roots.push(entry?.path());
-                }
-                roots.sort();
-                all.extend(roots);
-            }
+            all.extend(tool_folders(folder)?);
         }
         Ok(all)
     }
@@ -134,6 +162,28 @@ impl Registry {
         let near = names.map(|known| (strsim::damerau_levenshtein(&known, name), known));
         near.filter(|(distance, _)| *distance <= 2.max(name.len() / 3)).min().map(|(_, known)| known)
     }
+}
+
+/// Folders that could hold a tool: those in `tools` of a manifests folder, and those in the folder itself.
+fn tool_folders(folder: &Path) -> Result<Vec<PathBuf>, RuntimeError> {
+    let mut all = Vec::new();
+    for parent in [folder.join("tools"), folder.to_owned()] {
+        let Ok(entries) = fs::read_dir(&parent) else { continue };
+        let mut roots = Vec::new();
+        for entry in entries {
+            roots.push(entry?.path());
+        }
+        roots.sort();
+        all.extend(roots);
+    }
+    Ok(all)
+}
+
+/// A name of lower-case letters, digits, `_` and `-`.
+fn plain(name: &str) -> String {
+    let allowed =
+        |c: char| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c.to_ascii_lowercase() } else { '_' };
+    name.trim_matches('/').chars().map(allowed).collect()
 }
 
 fn manifest_in(root: &Path) -> Option<&'static str> {

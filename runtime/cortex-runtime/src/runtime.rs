@@ -3,31 +3,40 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::time::SystemTime;
+use std::time::Duration;
 
 use cortex_build::{BackendKind, Plan, Progress, Silent, Workshop, plan};
 use cortex_docker::{DockerBackend, DockerSettings};
 use cortex_manifest::{InputSchema, InvalidInput};
 use cortex_sandbox::{
-    Allocation, CacheUsage, CompiledCache, DEFAULT_CACHE_BYTES, Ending, Failure, LimitError, LimitSource, Limits,
-    Outcome, Overrides, Sandbox,
+    Allocation, CacheUsage, Call as SandboxCall, CompiledCache, CompilerProgram, DEFAULT_CACHE_BYTES, Ending, Failure,
+    Interrupt, LimitError, LimitSource, Limits, Observer, Outcome, Overrides, Sandbox,
 };
 use serde_json::Value;
+use tokio::sync::broadcast;
 
 use crate::backend::{LoadFailure, Prepared, SandboxBackend};
 use crate::backends::Backends;
+use crate::call::Clock;
 use crate::error::RuntimeError;
-use crate::execution::{Begun, Execution, ExecutionId};
+use crate::event::{EVENTS, Event, Reloaded};
+use crate::execution::Caller;
+use crate::executions::Executions;
+use crate::flight::Flights;
+use crate::gate::{Gate, QueueLimits, QueueUsage};
+use crate::identity::Identities;
+use crate::limits::compile_limits;
 use crate::load::{Ready, ReadyTools};
 use crate::policy::{Operator, Permit, Policy};
-use crate::recorder::Recorder;
+use crate::recorder::{Recorder, Retention};
 use crate::reference::ToolReference;
 use crate::registry::{Listed, Registry, Tool, ToolSource};
 use crate::secrets::Secrets;
+use crate::state::States;
+use crate::telemetry::Telemetry;
 
 /// Where things are and what is allowed. The runtime looks nowhere else.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     /// The folder for components, compiled code, toolchains and the record of executions.
     pub home: PathBuf,
@@ -43,10 +52,32 @@ pub struct Settings {
     pub environment: BTreeMap<String, String>,
     /// How much compiled code is kept on disk.
     pub cache_bytes: u64,
+    /// What compiles components that nobody built here; without one, this process does, and neither its time nor its memory
+    /// is bounded.
+    pub compiler: Option<CompilerProgram>,
     /// The container engine, and what images are made of. Its home is this one.
     pub docker: DockerSettings,
     /// Never fetch anything.
     pub offline: bool,
+    /// How many calls run and wait; `None` lets them all in.
+    pub queue: Option<QueueLimits>,
+    /// How long executions are kept.
+    pub retention: Retention,
+    /// Hears of every call.
+    pub telemetry: Option<Arc<dyn Telemetry>>,
+    /// Whoever made the runtime calls [`Runtime::reload`] when tools' files change. Without that, the first call after a
+    /// change looks, builds and waits.
+    pub watched: bool,
+}
+
+impl std::fmt::Debug for Settings {
+    /// Without the environment: it holds secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { home, manifests, allocation, queue, retention, .. } = self;
+        let mut fields = f.debug_struct("Settings");
+        fields.field("home", home).field("manifests", manifests).field("allocation", allocation);
+        fields.field("queue", queue).field("retention", retention).finish_non_exhaustive()
+    }
 }
 
 impl Settings {
@@ -60,8 +91,13 @@ impl Settings {
             policy: Policy::default(),
             environment: BTreeMap::new(),
             cache_bytes: DEFAULT_CACHE_BYTES,
+            compiler: None,
             docker: DockerSettings::default(),
             offline: false,
+            queue: None,
+            retention: Retention::default(),
+            telemetry: None,
+            watched: false,
         }
     }
 }
@@ -73,30 +109,56 @@ pub struct CallOptions {
     pub limits: Overrides,
     /// The same clocks and randomness as in every other call with this seed.
     pub deterministic: Option<u64>,
+    /// What the tool is told beside its parameters, under the key [`CONTEXT_KEY`] of its input. No parameter can have that
+    /// name, so no schema covers it and no caller can pass it as one.
+    pub context: Option<Value>,
     /// Hears what a first call builds.
     pub progress: Option<Arc<dyn Progress>>,
+    /// Hears what the tool says while it runs.
+    pub observer: Option<Arc<dyn Observer>>,
+    /// Who calls, for the record.
+    pub caller: Caller,
+    /// The execution is in the record when the call returns. It costs one transaction, which is shared with all the calls
+    /// that end at that moment.
+    pub durable: bool,
+    /// The W3C `traceparent` of what the call is a part of.
+    pub traceparent: Option<String>,
+    /// Variables that the tool sees besides its own, in this call only.
+    pub environment: BTreeMap<String, String>,
+    /// No network in this call, whatever was granted.
+    pub no_network: bool,
 }
+
+/// Where in its input a tool finds [`CallOptions::context`].
+pub const CONTEXT_KEY: &str = "$mcp";
 
 impl std::fmt::Debug for CallOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CallOptions")
             .field("limits", &self.limits)
             .field("deterministic", &self.deterministic)
+            .field("caller", &self.caller)
+            .field("durable", &self.durable)
             .finish_non_exhaustive()
     }
 }
 
 /// Tools by name, and a record of every call. Cheap to clone; make one for a process.
 #[derive(Clone)]
-pub struct Runtime(Arc<Inner>);
+pub struct Runtime(pub(crate) Arc<Inner>);
 
-struct Inner {
+pub(crate) struct Inner {
     registry: Registry,
     backends: Backends,
-    ready: ReadyTools,
-    recorder: Recorder,
+    pub(crate) ready: ReadyTools,
     operator: Operator,
-    last_id: AtomicU64,
+    pub(crate) flights: Arc<Flights>,
+    pub(crate) gate: Option<Gate>,
+    pub(crate) telemetry: Option<Arc<dyn Telemetry>>,
+    events: broadcast::Sender<Event>,
+    // Before the identities: the number of this process is held until all is written.
+    pub(crate) recorder: Recorder,
+    pub(crate) identities: Identities,
 }
 
 impl std::fmt::Debug for Runtime {
@@ -110,74 +172,80 @@ impl Runtime {
     pub fn new(settings: Settings) -> Result<Self, RuntimeError> {
         create_home(&settings.home)?;
         let sandbox = Sandbox::new(settings.allocation)?;
-        let cache = CompiledCache::new(&sandbox, settings.home.join("compiled"), settings.cache_bytes);
+        let cache = CompiledCache::new(&sandbox, settings.home.join("compiled"), settings.cache_bytes)
+            .compiling_with(compile_limits(&settings.policy.spec().compile), settings.compiler);
         let workshop = Workshop::new(&settings.home, settings.offline);
         let docker = DockerSettings { home: settings.home.clone(), offline: settings.offline, ..settings.docker };
         // A process of one call has nothing for a container to wait for.
         let keeps = matches!(settings.allocation, Allocation::Pooled { .. });
-        let recorder = Recorder::start(settings.home.join("executions.db"))?;
-        let mut seed = [0; 8];
-        getrandom::fill(&mut seed).map_err(|error| RuntimeError::Io(std::io::Error::other(error)))?;
+        let backends = Backends {
+            sandbox: SandboxBackend { sandbox, cache, workshop },
+            bases: docker.bases.clone(),
+            docker: DockerBackend::new(docker, keeps),
+        };
+        let identities = Identities::claim(&settings.home)?;
+        let flights = Arc::new(Flights::default());
+        let recorder =
+            Recorder::start(&settings.home, identities.process()?, Arc::clone(&flights), settings.retention)?;
         Ok(Self(Arc::new(Inner {
             registry: Registry::new(settings.manifests),
-            backends: Backends { sandbox: SandboxBackend { sandbox, cache, workshop }, bases: docker.bases.clone(), docker: DockerBackend::new(docker, keeps) },
-            ready: ReadyTools::new(),
-            recorder,
+            backends,
+            ready: ReadyTools::new(settings.watched),
             operator: Operator {
                 policy: settings.policy,
                 environment: settings.environment,
                 secrets: Secrets::new(&settings.home),
+                states: States::new(&settings.home),
                 ceiling: settings.ceiling,
             },
-            last_id: AtomicU64::new(ExecutionId::first(u64::from_le_bytes(seed)).as_u64()),
+            flights,
+            gate: settings.queue.map(Gate::new),
+            telemetry: settings.telemetry,
+            events: broadcast::Sender::new(EVENTS),
+            recorder,
+            identities,
         })))
     }
 
-    /// Calls a tool by name or path. `input` is a JSON object of its parameters. Every end of a call that found a tool
-    /// is an [`Execution`], and is recorded.
-    ///
-    /// Must run on a tokio runtime with its timer enabled. Dropping the future stops the guest.
-    pub async fn call(&self, tool: &str, input: &Value, options: CallOptions) -> Result<Arc<Execution>, RuntimeError> {
-        let started_at = SystemTime::now();
-        let (begun, outcome) = match self.ready(tool, options.progress.clone()).await? {
-            Ok((ready, cached)) => {
-                let begun = Begun {
-                    tool: Arc::clone(&ready.reference),
-                    started_at,
-                    backend: ready.runnable.backend(),
-                    contract: Some(ready.runnable.contract()),
-                    component: Some(Arc::clone(ready.runnable.digest())),
-                    cached,
-                };
-                (begun, self.0.invoke(&ready, input, &options).await)
-            }
-            Err(failed) => {
-                let backend = failed.backend;
-                let begun =
-                    Begun { tool: tool.into(), started_at, backend, contract: None, component: None, cached: false };
-                (begun, Outcome::failed(failed.ending, failed.failure))
-            }
-        };
-        let execution = Arc::new(begun.end(ExecutionId::next(&self.0.last_id, started_at), outcome));
-        self.0.recorder.record(&execution);
-        Ok(execution)
+    /// Waits until every execution that has ended, and every call that has begun, is in the record.
+    pub async fn flush(&self) -> Result<(), RuntimeError> {
+        let path = || self.0.recorder.path().to_owned();
+        self.0.recorder.flush().await.map_err(|_| RuntimeError::RecordEnded { path: path() })
     }
 
-    async fn ready(
-        &self,
-        tool: &str,
-        progress: Option<Arc<dyn Progress>>,
-    ) -> Result<Result<(Arc<Ready>, bool), LoadFailure>, RuntimeError> {
-        if let Some(ready) = self.0.ready.get(tool) {
-            return Ok(Ok((ready, true)));
+    /// What is known of calls.
+    pub fn executions(&self) -> Executions {
+        Executions::of_process(self.0.recorder.path(), &self.0.flights)
+    }
+
+    /// What happens to calls from now on. Who lags behind misses some of it.
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.0.events.subscribe()
+    }
+
+    /// How full the queue is, if there is one.
+    pub fn queue(&self) -> Option<QueueUsage> {
+        self.0.gate.as_ref().map(Gate::usage)
+    }
+
+    /// Whether executions are still recorded.
+    pub fn is_recording(&self) -> bool {
+        self.0.recorder.works()
+    }
+
+    /// Lets no call in any more, sends those away that wait for their turn, and waits until all others have ended. Those
+    /// that have not when the time is over are cancelled. Returns how many were.
+    pub async fn drain(&self, patience: Duration) -> usize {
+        let Some(gate) = &self.0.gate else { return 0 };
+        gate.drain();
+        if tokio::time::timeout(patience, gate.emptied()).await.is_ok() {
+            return 0;
         }
-        let (inner, tool) = (Arc::clone(&self.0), tool.to_owned());
-        let load = move || {
-            let progress: &dyn Progress = progress.as_deref().unwrap_or(&Silent);
-            inner.ready.load(&inner.registry, &inner.backends, &inner.operator, &tool, progress)
-        };
-        // Building and compiling block; other calls go on meanwhile.
-        tokio::task::spawn_blocking(load).await.map_err(|error| RuntimeError::Io(std::io::Error::other(error)))?
+        let left = self.0.flights.all();
+        left.iter().for_each(|flight| flight.cancel());
+        // A guest is stopped at its next tick.
+        let _ = tokio::time::timeout(Duration::from_secs(5), gate.emptied()).await;
+        left.len()
     }
 
     /// Finds a tool and reads its manifest, without building anything.
@@ -191,8 +259,16 @@ impl Runtime {
         tool: &str,
         progress: Option<Arc<dyn Progress>>,
     ) -> Result<InputSchema, RuntimeError> {
-        let (ready, _) = self.ready(tool, progress).await??;
+        if let Some(ready) = self.0.ready.get(tool) {
+            return Ok(ready.schema.clone());
+        }
+        let (ready, _) = self.0.load(tool, progress).await??;
         Ok(ready.schema.clone())
+    }
+
+    /// The manifests folders, in the order in which a name is looked up.
+    pub fn manifest_folders(&self) -> &[PathBuf] {
+        self.0.registry.folders()
     }
 
     /// Every tool there is, sorted by name, with the manifests that are not valid.
@@ -247,6 +323,37 @@ impl Runtime {
         &self.0.backends
     }
 
+    /// The digest of a tool's component, if it is built. Builds nothing. Blocks.
+    pub fn built(&self, tool: &str) -> Result<Option<String>, RuntimeError> {
+        let found = self.tool(tool)?;
+        self.0.backends.sandbox.built(&found).map_err(|error| LoadFailure::building(&found, &error).into())
+    }
+
+    /// Looks at the files of all tools that are ready, and swaps those that have changed: calls go on with the old version
+    /// until the new one is ready, and for good if it does not build. Calls in flight end with what they began with.
+    /// Blocks, as long as builds take. Returns the tools that have changed, and whether they were swapped.
+    pub fn reload(&self, progress: &dyn Progress) -> Vec<Reloaded> {
+        let inner = &self.0;
+        let changed = inner.ready.changed();
+        let reload = |reference: String| {
+            let loaded = inner.ready.load(&inner.registry, &inner.backends, &inner.operator, &reference, progress);
+            let error = match loaded {
+                Ok(Ok(_)) => None,
+                Ok(Err(failed)) => Some(failed.failure.message),
+                Err(error) => {
+                    if matches!(error, RuntimeError::UnknownTool { .. } | RuntimeError::NoTool { .. }) {
+                        inner.ready.forget(&reference);
+                    }
+                    Some(error.to_string())
+                }
+            };
+            let reloaded = Reloaded { tool: reference, error };
+            inner.tell(|| Event::Reloaded(reloaded.clone()));
+            reloaded
+        };
+        changed.into_iter().map(reload).collect()
+    }
+
     /// Waits until every execution is written, if this is the last clone, and says whether recording failed.
     pub fn close(self) -> Result<(), RuntimeError> {
         Arc::into_inner(self.0).map_or(Ok(()), |mut inner| {
@@ -267,21 +374,83 @@ impl Runtime {
 }
 
 impl Inner {
-    async fn invoke(&self, ready: &Ready, input: &Value, options: &CallOptions) -> Outcome {
+    /// Tells those who watch, if there are any.
+    pub(crate) fn tell(&self, event: impl FnOnce() -> Event) {
+        if self.events.receiver_count() > 0 {
+            // The last one may just have gone.
+            let _ = self.events.send(event());
+        }
+    }
+
+    /// Makes a tool ready to run.
+    pub(crate) async fn load(
+        self: &Arc<Self>,
+        tool: &str,
+        progress: Option<Arc<dyn Progress>>,
+    ) -> Result<Result<(Arc<Ready>, bool), LoadFailure>, RuntimeError> {
+        let (inner, tool) = (Arc::clone(self), tool.to_owned());
+        // Who waits for the same tool waits here, and takes no thread for it.
+        let _only_one = inner.ready.turn(&tool).lock_owned().await;
+        if let Some(ready) = inner.ready.get(&tool) {
+            return Ok(Ok((ready, true)));
+        }
+        let load = move || {
+            let progress: &dyn Progress = progress.as_deref().unwrap_or(&Silent);
+            inner.ready.load(&inner.registry, &inner.backends, &inner.operator, &tool, progress)
+        };
+        // Building and compiling block; other calls go on meanwhile.
+        tokio::task::spawn_blocking(load).await.map_err(|error| RuntimeError::Io(std::io::Error::other(error)))?
+    }
+
+    pub(crate) async fn invoke(
+        &self,
+        ready: &Ready,
+        input: &Value,
+        options: &CallOptions,
+        interrupt: &dyn Interrupt,
+        traceparent: Option<&str>,
+        clock: &mut Clock,
+    ) -> Outcome {
         let overrides = &options.limits;
-        let input = match ready.schema.apply(input) {
+        let mut input = match ready.schema.apply(input) {
             Ok(input) => input,
             Err(invalid) => return invalid_input(&invalid),
         };
+        if let Some(context) = &options.context
+            && input.is_object()
+        {
+            input.to_mut()[CONTEXT_KEY] = context.clone();
+        }
+        clock.phases.validate = clock.lap();
         let limits = match ready.limits.as_ref().map_err(Clone::clone).and_then(|limits| limits.lowered(overrides)) {
             Ok(limits) => limits,
             Err(error) => return refused(&error),
         };
-        let mut outcome = ready
-            .runnable
-            .call(ready.tool.spec.name.as_str(), &input, &limits, &ready.grants, options.deterministic)
-            .await;
-        if let (Some(failure), Some(limit)) = (&mut outcome.error, overrides.limit_of(outcome.ending)) {
+        let mut grants = std::borrow::Cow::Borrowed(&ready.grants);
+        if options.no_network || !options.environment.is_empty() {
+            let grants = Arc::make_mut(grants.to_mut());
+            if options.no_network {
+                grants.network.clear();
+            }
+            grants.environment.retain(|(name, _)| !options.environment.contains_key(name));
+            grants.environment.extend(options.environment.clone());
+        }
+        let call = SandboxCall {
+            name: ready.tool.spec.name.as_str(),
+            function: None,
+            input: &input,
+            limits: &limits,
+            grants: &grants,
+            seed: options.deterministic,
+            observer: options.observer.as_ref(),
+            interrupt: Some(interrupt),
+            traceparent,
+        };
+        let mut outcome = ready.runnable.call(call).await;
+        if let Some(failure) = &mut outcome.error
+            && let Some(limit) = overrides.limit_of(outcome.ending, failure)
+        {
+            let limit = if limit == "timeout" { "time" } else { &limit };
             failure.hint = Some(format!("this call was given its own limit: give it more {limit}, up to the tool's"));
         }
         outcome

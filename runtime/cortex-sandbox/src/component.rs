@@ -9,9 +9,11 @@ use wasmtime::component::{Component as Compiled, ComponentExportIndex, InstanceP
 use wasmtime_wasi::p2::bindings::CommandPre;
 
 use crate::bindings::ToolPre;
+use crate::compiler::{self, CompileLimits};
 use crate::engine::{PROVIDED, Sandbox, SandboxError};
 use crate::guest::Guest;
-use crate::schema;
+use crate::json::{self, ConversionError};
+use crate::schema::{self, Room};
 
 /// How a component sees a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -51,6 +53,16 @@ pub struct Function {
     pub(crate) ty: ComponentFunc,
 }
 
+impl Function {
+    /// The input as the function would see it, in JSON again: what conversion to WIT values and back makes of it.
+    pub fn round_trip(&self, input: &Value) -> Result<Value, ConversionError> {
+        json::round_trip(&self.ty, input)
+    }
+}
+
+/// The most functions of a component: each has a schema that is kept, and a name that is listed.
+const FUNCTIONS_MAX: usize = 4096;
+
 /// A component that is ready to be called.
 pub struct Component {
     pub(crate) entry: Entry,
@@ -77,6 +89,13 @@ impl std::fmt::Debug for Component {
 }
 
 impl Component {
+    /// Compiles a component for this process alone: nothing is kept on disk. Blocks.
+    pub fn compile(sandbox: &Sandbox, wasm: &[u8]) -> Result<Self, SandboxError> {
+        compiler::check(wasm, &CompileLimits::default())?;
+        let compile_error = |error: wasmtime::Error| SandboxError::Compile(error.into_boxed_dyn_error());
+        Self::new(sandbox, &Compiled::new(&sandbox.engine, wasm).map_err(compile_error)?)
+    }
+
     /// Links a compiled component with the host and finds out how it is called.
     pub(crate) fn new(sandbox: &Sandbox, compiled: &Compiled) -> Result<Self, SandboxError> {
         let imports = imports(sandbox, compiled)?;
@@ -100,6 +119,9 @@ impl Component {
         let functions = exported_functions(sandbox, compiled);
         if functions.is_empty() {
             return Err(SandboxError::NothingToCall);
+        }
+        if functions.len() > FUNCTIONS_MAX {
+            return Err(SandboxError::TooManyFunctions { count: functions.len(), limit: FUNCTIONS_MAX });
         }
         Ok(with(Entry::Functions(pre), functions))
     }
@@ -148,7 +170,8 @@ fn imports(sandbox: &Sandbox, compiled: &Compiled) -> Result<Vec<String>, Sandbo
         let provided = PROVIDED.iter().any(|package| {
             let (package, version) = package.split_once('@').unwrap_or((package, ""));
             name.strip_prefix(package).is_some_and(|rest| {
-                rest.starts_with('/') && rest.split_once('@').is_none_or(|(_, wanted)| wanted.starts_with(version))
+                (rest.starts_with('/') || rest.starts_with('@'))
+                    && rest.split_once('@').is_none_or(|(_, wanted)| wanted.starts_with(version))
             })
         });
         // An instance with only types in it (as of `cortex:tool/types`) asks the host for nothing.
@@ -172,18 +195,20 @@ fn imports(sandbox: &Sandbox, compiled: &Compiled) -> Result<Vec<String>, Sandbo
 fn exported_functions(sandbox: &Sandbox, compiled: &Compiled) -> Vec<Function> {
     let engine = &sandbox.engine;
     let mut functions = Vec::new();
+    let mut room = Room::new();
     for (name, item) in compiled.component_type().exports(engine) {
         match item.ty {
             ComponentItem::ComponentFunc(ty) => {
                 let index = compiled.get_export_index(None, name);
-                functions.extend(index.map(|index| function(name.to_owned(), index, ty)));
+                functions.extend(index.map(|index| function(name.to_owned(), index, ty, &mut room)));
             }
             ComponentItem::ComponentInstance(instance) => {
                 let Some(outer) = compiled.get_export_index(None, name) else { continue };
                 for (inner, item) in instance.exports(engine) {
                     let ComponentItem::ComponentFunc(ty) = item.ty else { continue };
                     let index = compiled.get_export_index(Some(&outer), inner);
-                    functions.extend(index.map(|index| function(format!("{}.{inner}", interface(name)), index, ty)));
+                    let name = format!("{}.{inner}", interface(name));
+                    functions.extend(index.map(|index| function(name, index, ty, &mut room)));
                 }
             }
             _ => {}
@@ -198,7 +223,11 @@ fn interface(name: &str) -> &str {
     without_version.rsplit_once('/').map_or(without_version, |(_, interface)| interface)
 }
 
-fn function(name: String, index: ComponentExportIndex, ty: ComponentFunc) -> Function {
+fn function(name: String, index: ComponentExportIndex, ty: ComponentFunc, room: &mut Room) -> Function {
+    if !room.take(&ty) {
+        let unsupported = Some("the types of the component are too many to be written as JSON Schema".to_owned());
+        return Function { input_schema: Value::Bool(false), output_schema: None, unsupported, name, index, ty };
+    }
     let unsupported = schema::unsupported(&ty);
     Function {
         input_schema: schema::of_parameters(&ty),

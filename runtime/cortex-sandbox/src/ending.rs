@@ -4,6 +4,8 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::logging::LogLine;
+
 /// How a call ended. Classified by the type of what happened, never by the text of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -26,13 +28,16 @@ pub enum Ending {
     OutputExceeded,
     /// The tool needs something that it was not granted.
     Denied,
+    /// The tool needs more than it may have of something else: requests, files, values, handles, random bytes. The
+    /// error's `details.limit` is its name, as in `implementation.resources`.
+    LimitExceeded,
     /// The tool crashed: `unreachable`, out of bounds, stack overflow.
     Trap,
     /// The caller gave up.
     Cancelled,
     /// The tool's source or component could not be turned into something to run.
     BuildFailed,
-    /// The plan names a backend that this process does not have.
+    /// The plan names a backend that this process does not have, or what is behind it has failed.
     BackendUnavailable,
 }
 
@@ -49,6 +54,7 @@ impl Ending {
             Self::DeadlineExceeded => "deadline_exceeded",
             Self::OutputExceeded => "output_exceeded",
             Self::Denied => "denied",
+            Self::LimitExceeded => "limit_exceeded",
             Self::Trap => "trap",
             Self::Cancelled => "cancelled",
             Self::BuildFailed => "build_failed",
@@ -108,12 +114,25 @@ pub struct Usage {
     pub instantiate_us: u64,
     /// HTTP requests, refused ones included.
     pub http_requests: u64,
+    /// Bytes written to files.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub file_bytes: u64,
+    /// Files, folders and links that were created.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub files_created: u64,
+    /// Random bytes that the tool was given.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub random_bytes: u64,
+    /// Bytes of the tool's state that were read and written.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub state_bytes: u64,
     /// Processor time of a container, in microseconds. The sandbox counts fuel.
     #[serde(skip_serializing_if = "is_zero")]
     pub cpu_us: u64,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+/// What only some tools use is left out of the others' records.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
 fn is_zero(number: &u64) -> bool {
     *number == 0
 }
@@ -171,6 +190,8 @@ pub struct Outcome {
     pub usage: Usage,
     /// What the tool wanted to reach, in the order in which it did.
     pub decisions: Vec<Decision>,
+    /// What the tool wrote into the record, in its order.
+    pub log: Vec<LogLine>,
 }
 
 impl Outcome {
@@ -184,6 +205,7 @@ impl Outcome {
             stderr: Captured::default(),
             usage: Usage::default(),
             decisions: Vec::new(),
+            log: Vec::new(),
         }
     }
 }

@@ -6,6 +6,7 @@ use wasmtime::component::Linker;
 use wasmtime::{Config, Enabled, Engine, EngineWeak, PoolingAllocationConfig};
 
 use crate::guest::Guest;
+use crate::{files, logging, network, random, state};
 
 /// The engine that compiles and runs components. Fuel is comparable only between equal versions.
 pub const ENGINE_VERSION: &str = "wasmtime-48";
@@ -40,12 +41,20 @@ pub enum SandboxError {
     #[error("a core WebAssembly module, not a component")]
     CoreModule,
     /// The component is larger than this crate compiles: compiling untrusted code is bounded by its size first.
-    #[error("the component has {bytes} bytes, the limit is {limit_bytes}")]
+    #[error("the component has {bytes} bytes: the limit `compile.size` is {limit_bytes}")]
     TooLarge {
         /// The component's size.
         bytes: u64,
         /// The largest size that is compiled.
         limit_bytes: u64,
+    },
+    /// Compiling the component used up its time or its memory.
+    #[error("{problem}: the limit `{limit}`")]
+    CompileLimit {
+        /// The limit's name, as in the policy.
+        limit: &'static str,
+        /// What it was, and its value.
+        problem: String,
     },
     /// The component imports what no tool is given.
     #[error("the component imports `{import}`, which this host does not provide")]
@@ -56,30 +65,52 @@ pub enum SandboxError {
     /// The component does not link with the host, though every import's name is known.
     #[error("the component's imports do not match the host's interfaces")]
     Link(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// More functions than anybody would look through.
+    #[error("the component exports {count} functions, the limit is {limit}")]
+    TooManyFunctions {
+        /// How many there are.
+        count: usize,
+        /// The most that there may be.
+        limit: usize,
+    },
     /// Nothing in the component can be called.
     #[error("the component exports neither `wasi:cli/run`, `cortex:tool/handler` nor a function that can be called")]
     NothingToCall,
 }
 
 impl SandboxError {
+    /// The name of the limit that was reached, if it was one.
+    pub fn limit(&self) -> Option<&'static str> {
+        match self {
+            Self::TooLarge { .. } => Some("compile.size"),
+            Self::CompileLimit { limit, .. } => Some(limit),
+            _ => None,
+        }
+    }
+
     /// What to do next, where there is something.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::CoreModule => Some("make a component of it: `wasm-tools component new module.wasm`".into()),
             Self::Denied { .. } => Some(format!("this version provides {}", PROVIDED.join(", "))),
             Self::NothingToCall => Some("functions that take or return resources cannot be called with JSON".into()),
-            Self::Engine(_) | Self::Compile(_) | Self::TooLarge { .. } | Self::Link(_) => None,
+            Self::TooLarge { .. } => Some("raise `compile.size` in the policy".into()),
+            Self::CompileLimit { limit, .. } => Some(format!("raise `{limit}` in the policy")),
+            Self::Engine(_) | Self::Compile(_) | Self::TooManyFunctions { .. } | Self::Link(_) => None,
         }
     }
 }
 
 /// The packages that the host implements. What a guest may do with them is decided by its grants.
 pub(crate) const PROVIDED: &[&str] = &[
+    "cortex:tool/host@0.1",
     "wasi:cli@0.2",
     "wasi:clocks@0.2",
     "wasi:filesystem@0.2",
     "wasi:http@0.2",
     "wasi:io@0.2",
+    "wasi:keyvalue@0.2.0-draft",
+    "wasi:logging@0.1.0-draft",
     "wasi:random@0.2",
     "wasi:sockets@0.2",
 ];
@@ -105,6 +136,13 @@ impl Sandbox {
             let mut linker = Linker::new(&engine);
             wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
             wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+            linker.allow_shadowing(true);
+            network::bound_requests(&mut linker)?;
+            files::add_to_linker(&mut linker)?;
+            random::add_to_linker(&mut linker)?;
+            linker.allow_shadowing(false);
+            state::add_to_linker(&mut linker)?;
+            logging::add_to_linker(&mut linker)?;
             let ticker = engine.weak();
             std::thread::Builder::new().name("epoch".into()).spawn(move || tick(&ticker))?;
             Ok(Self { engine, linker: std::sync::Arc::new(linker) })
@@ -122,7 +160,7 @@ fn tick(engine: &EngineWeak) {
 }
 
 /// The same for both allocations in everything that compiled code depends on, so that they share one cache.
-fn config(allocation: Allocation) -> Config {
+pub(crate) fn config(allocation: Allocation) -> Config {
     let mut config = Config::new();
     config
         .consume_fuel(true)
@@ -136,6 +174,8 @@ fn config(allocation: Allocation) -> Config {
         .wasm_threads(false)
         .shared_memory(false)
         // Nothing that the supported toolchains emit needs these; each was part of an advisory or costs bounds checks.
+        // Exceptions lost fuel in GHSA-m63x, and are on unless they are switched off.
+        .wasm_exceptions(false)
         .wasm_memory64(false)
         .wasm_relaxed_simd(false)
         // Function names are enough in a trap's backtrace; addresses would make compiled code a quarter larger.

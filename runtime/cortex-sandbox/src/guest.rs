@@ -8,29 +8,40 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
 use crate::deterministic::virtualise;
-use crate::ending::{Captured, Decision};
-use crate::limits::{Limiter, Limits};
-use crate::network::{Account, HttpLimits, Network, NetworkRule};
+use crate::ending::{Captured, Decision, Ending, Failure};
+use crate::files::{Files, Folder};
+use crate::invoke::Call;
+use crate::limits::{Limiter, Limits, limit_reached};
+use crate::logging::{Log, LogLine, Observer};
+use crate::network::{Account, FirstRefusal, Network, NetworkRule};
 use crate::output::{BoundedOutput, Overflow};
 use crate::secret::{Secret, SecretPlace};
+use crate::state::StateHandle;
+
+/// How many different refusals of one call are recorded.
+const REFUSALS: usize = 32;
 
 /// What a guest may reach. [`Grants::none`] is the default and means:
 ///
 /// - no file and no directory;
 /// - no network: no sockets, no name lookup, no HTTP;
-/// - no environment variable;
+/// - no environment variable, no secret, no state;
 /// - standard input is empty, standard output and standard error go into the outcome;
 /// - clocks and randomness are the host's own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
     /// Environment variables, by name and value. Nothing comes from the host's own environment.
     pub environment: Vec<(String, String)>,
+    /// Folders of the host.
+    pub folders: Vec<Folder>,
     /// Servers that HTTP requests may go to, as far as the operator's own rules agree.
     pub network: Vec<NetworkRule>,
     /// What the operator says to that.
     pub operator: OperatorRules,
     /// What requests carry, and what must not come back.
     pub secrets: Vec<Secret>,
+    /// Values of the tool's own.
+    pub state: Option<StateHandle>,
     /// What was asked for and not granted, for the record.
     pub refused: Vec<Refusal>,
 }
@@ -69,20 +80,41 @@ impl Grants {
 pub(crate) struct Guest {
     pub(crate) table: ResourceTable,
     pub(crate) limiter: Limiter,
-    grants: Arc<Grants>,
+    pub(crate) limits: Limits,
+    pub(crate) grants: Arc<Grants>,
+    pub(crate) usage: HostUsage,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
+    pub(crate) log: Option<Box<Log>>,
+    pub(crate) files: Option<Box<Files>>,
     program: Option<Program>,
-    output_bytes: usize,
-    random_bytes: u64,
     seed: Option<u64>,
-    http: HttpLimits,
+    /// What the host refused, but for requests, which keep a ledger of their own.
+    refusals: Option<Box<Refusals>>,
+    /// The trace that the call is a part of, for the guest's requests.
+    traceparent: Option<Box<str>>,
     wasi: Option<Wasi>,
     network: Option<Box<Network>>,
 }
 
+/// What a guest used of the host, as far as its calls count it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct HostUsage {
+    pub(crate) random_bytes: u64,
+    /// Bytes of state, read and written; of a swap, what it may have written.
+    pub(crate) state_bytes: u64,
+}
+
+/// What the host refused to a guest, and why first.
+#[derive(Default)]
+struct Refusals {
+    decisions: Vec<Decision>,
+    first: Option<FirstRefusal>,
+}
+
 /// What a program is told at its start: its name, and its input as first argument and standard input.
-struct Program {
-    name: String,
-    input: String,
+pub(crate) struct Program {
+    pub(crate) name: String,
+    pub(crate) input: String,
 }
 
 struct Wasi {
@@ -92,26 +124,22 @@ struct Wasi {
 }
 
 impl Guest {
-    /// A guest whose standard output is a log: the result comes back as a value.
-    pub(crate) fn reactor(limits: &Limits, grants: &Arc<Grants>, seed: Option<u64>) -> Self {
-        Self::new(limits, grants, seed, None)
-    }
-
-    /// A guest that is a program: `input` is its first argument and its standard input, the result is its output.
-    pub(crate) fn command(limits: &Limits, grants: &Arc<Grants>, seed: Option<u64>, name: &str, input: &str) -> Self {
-        Self::new(limits, grants, seed, Some(Program { name: name.to_owned(), input: input.to_owned() }))
-    }
-
-    fn new(limits: &Limits, grants: &Arc<Grants>, seed: Option<u64>, program: Option<Program>) -> Self {
+    /// The guest of a call. With `program` it is one: its name is the first argument, its input the second and its standard
+    /// input, and its result is its standard output. Without, that is a log: the result comes back as a value.
+    pub(crate) fn new(call: &Call<'_>, program: Option<Program>) -> Self {
         Self {
             table: ResourceTable::new(),
-            limiter: Limiter::new(limits),
-            grants: Arc::clone(grants),
+            limiter: Limiter::new(call.limits),
+            limits: call.limits.clone(),
+            grants: Arc::clone(call.grants),
+            usage: HostUsage::default(),
+            observer: call.observer.cloned(),
+            log: None,
+            files: None,
             program,
-            output_bytes: limits.output_bytes,
-            random_bytes: limits.random_bytes,
-            seed,
-            http: limits.http,
+            seed: call.seed,
+            refusals: None,
+            traceparent: call.traceparent.map(Into::into),
             wasi: None,
             network: None,
         }
@@ -122,35 +150,66 @@ impl Guest {
         self.wasi.as_ref().map_or_else(Default::default, |wasi| (wasi.stdout.take(), wasi.stderr.take()))
     }
 
+    /// Whether what the guest wrote to standard output is UTF-8.
+    pub(crate) fn wrote_text(&self) -> bool {
+        self.wasi.as_ref().is_none_or(|wasi| wasi.stdout.is_text())
+    }
+
+    /// The lines that it wrote into its record.
+    pub(crate) fn take_log(&mut self) -> Vec<LogLine> {
+        self.log.take().map_or_else(Vec::new, |log| log.into_lines(self.limits.log_lines, self.limits.output_bytes))
+    }
+
+    /// Enters something that the guest did not get, so that the call ends with it if the guest cannot do without. The same
+    /// decision again says nothing new, and a guest may try for ever.
+    pub(crate) fn refuse(&mut self, decision: Option<Decision>, ending: Ending, failure: Failure) {
+        let refusals = self.refusals.get_or_insert_default();
+        if let Some(decision) = decision
+            && !refusals.decisions.contains(&decision)
+            && refusals.decisions.len() < REFUSALS
+        {
+            refusals.decisions.push(decision);
+        }
+        refusals.first.get_or_insert(FirstRefusal { ending, failure });
+    }
+
+    /// Enters a limit that was reached.
+    pub(crate) fn limit_reached(&mut self, failure: Failure) {
+        self.refuse(None, Ending::LimitExceeded, failure);
+    }
+
     pub(crate) fn grants(&self) -> &Grants {
         &self.grants
     }
 
-    /// What the guest's HTTP requests were.
-    pub(crate) fn account(&self) -> Account {
-        self.network.as_ref().map_or_else(Account::default, |network| network.account())
+    /// What the guest's HTTP requests were, and what it was refused.
+    pub(crate) fn account(&mut self) -> Account {
+        let mut account = self.network.as_ref().map_or_else(Account::default, |network| network.account());
+        if let Some(refusals) = self.refusals.take() {
+            account.decisions.extend(refusals.decisions);
+            account.refusal = account.refusal.or(refusals.first);
+        }
+        if let Some(reached) = self.files.as_ref().and_then(|files| files.quota.reached()) {
+            let failure = limit_reached(reached.limit, &reached.to_string());
+            account.refusal.get_or_insert(FirstRefusal { ending: Ending::LimitExceeded, failure });
+        }
+        account
     }
 }
 
 impl Wasi {
-    fn new(
-        grants: &Grants,
-        program: Option<Program>,
-        output_bytes: usize,
-        random_bytes: u64,
-        seed: Option<u64>,
-    ) -> Self {
+    fn new(grants: &Grants, program: Option<Program>, limits: &Limits, seed: Option<u64>) -> Self {
         // A program's output is its result, which must not be cut; any other guest's output is a log.
         let overflow = if program.is_some() { Overflow::Stop } else { Overflow::Truncate };
-        let stdout = BoundedOutput::new(output_bytes, overflow);
-        let stderr = BoundedOutput::new(output_bytes, Overflow::Truncate);
+        let stdout = BoundedOutput::new(limits.output_bytes, overflow);
+        let stderr = BoundedOutput::new(limits.output_bytes, Overflow::Truncate);
         let mut ctx = WasiCtx::builder();
         ctx.stdout(stdout.clone())
             .stderr(stderr.clone())
             .allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false)
-            .max_random_size(random_bytes)
+            .max_random_size(limits.random_bytes)
             .envs(&grants.environment);
         for secret in grants.secrets.iter().filter(|secret| secret.place == SecretPlace::Exposed) {
             ctx.env(&secret.name, &secret.value);
@@ -167,16 +226,17 @@ impl Wasi {
 
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let Self { grants, program, output_bytes, random_bytes, seed, wasi, table, .. } = self;
-        let wasi = wasi.get_or_insert_with(|| Wasi::new(grants, program.take(), *output_bytes, *random_bytes, *seed));
+        let Self { grants, program, limits, seed, wasi, table, .. } = self;
+        let wasi = wasi.get_or_insert_with(|| Wasi::new(grants, program.take(), limits, *seed));
         WasiCtxView { ctx: &mut wasi.ctx, table }
     }
 }
 
 impl WasiHttpView for Guest {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        let Self { grants, http, network, table, .. } = self;
-        let network = network.get_or_insert_with(|| Box::new(Network::new(grants, *http)));
+        let Self { grants, limits, traceparent, network, table, .. } = self;
+        let network =
+            network.get_or_insert_with(|| Box::new(Network::new(grants, limits.http, traceparent.as_deref())));
         WasiHttpCtxView { ctx: &mut network.ctx, table, hooks: &mut network.hooks }
     }
 }

@@ -1,7 +1,9 @@
 //! One call: a fresh store and instance, the call under its limits, and the outcome classified by type.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -15,15 +17,23 @@ use crate::bindings::exports::cortex::tool::handler::ToolError;
 use crate::component::{Component, Contract, Entry, Function};
 use crate::ending::{Captured, Decision, Ending, Failure, Outcome, Usage};
 use crate::engine::Sandbox;
-use crate::guest::{Grants, Guest, Refusal};
+use crate::guest::{Grants, Guest, Program, Refusal};
 use crate::json;
-use crate::limits::{DeadlineExceeded, Limits, MemoryExceeded};
-use crate::network::{Account, Egress};
+use crate::limits::{DeadlineExceeded, LimitReached, Limits, MemoryExceeded, limit_reached};
+use crate::logging::Observer;
+use crate::network::{Account, Egress, FirstRefusal};
 use crate::output::OutputExceeded;
 use crate::secret::{Secret, redacted};
 
+/// What may stop a call from outside.
+pub trait Interrupt: Send + Sync {
+    /// Asked whenever the guest waits for something, or has computed for a tick. `Ready` stops it; otherwise the waker is
+    /// to be woken when it shall be asked again.
+    fn poll_interrupted(&self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
 /// One call of a component.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Call<'a> {
     /// The tool's name: what a command sees as its own.
     pub name: &'a str,
@@ -37,7 +47,41 @@ pub struct Call<'a> {
     pub grants: &'a Arc<Grants>,
     /// The same clocks and randomness as in every other call with this seed; `None` for the host's own.
     pub seed: Option<u64>,
+    /// Hears what the tool says while it runs.
+    pub observer: Option<&'a Arc<dyn Observer>>,
+    /// Who may stop the call.
+    pub interrupt: Option<&'a dyn Interrupt>,
+    /// The W3C `traceparent` that the guest's requests carry.
+    pub traceparent: Option<&'a str>,
 }
+
+impl<'a> Call<'a> {
+    /// A call of a component that is a tool, and nothing besides.
+    pub fn new(name: &'a str, input: &'a Value, limits: &'a Limits, grants: &'a Arc<Grants>) -> Self {
+        Self {
+            name,
+            function: None,
+            input,
+            limits,
+            grants,
+            seed: None,
+            observer: None,
+            interrupt: None,
+            traceparent: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Call<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Call").field("name", &self.name).field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+/// The error by which a guest is stopped from outside.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the call was cancelled")]
+struct Interrupted;
 
 /// What came back from the guest, before it is known whether it is any good.
 enum Returned {
@@ -53,6 +97,12 @@ enum Returned {
 /// The longest error message that is kept from a guest. Agents read it; the rest is in the logs.
 const MESSAGE_BYTES: usize = 4096;
 
+/// The longest code of an error, and the longest name of a function in a backtrace: words, not texts.
+const WORD_BYTES: usize = 128;
+
+/// How deep a result may be nested. Readers of JSON give up there, this program's own included, or run out of stack.
+const RESULT_DEPTH: usize = 127;
+
 impl Sandbox {
     /// Calls a component in a fresh instance. Every end of a call, good or bad, is an [`Outcome`].
     ///
@@ -63,15 +113,16 @@ impl Sandbox {
         if text.len() > call.limits.input_bytes {
             return too_large_input(text.len(), call.limits);
         }
-        let guest = match component.contract() {
-            Contract::Command => Guest::command(call.limits, call.grants, call.seed, call.name, &text),
-            Contract::Tool | Contract::Functions => Guest::reactor(call.limits, call.grants, call.seed),
+        let program = match component.contract() {
+            Contract::Command => Some(Program { name: call.name.to_owned(), input: text.clone() }),
+            Contract::Tool | Contract::Functions => None,
         };
-        let mut store = Store::new(&self.engine, guest);
+        let mut store = Store::new(&self.engine, Guest::new(&call, program));
         let mut instantiated = started;
         let ran = match call.limits.apply(&mut store, component.contract(), started) {
             Ok(()) => {
                 let run = run(component, &mut store, &call, &text, &mut instantiated);
+                let run = interruptible(run, call.interrupt);
                 // Epochs stop a guest that computes; a timer stops one that waits in the host.
                 if component.isolated {
                     run.await
@@ -82,8 +133,21 @@ impl Sandbox {
             }
             Err(error) => Err(error),
         };
-        finish(&store, &call, ran, started, instantiated)
+        finish(&mut store, &call, ran, started, instantiated)
     }
+}
+
+/// Runs a guest until it is done or stopped from outside.
+async fn interruptible<T>(
+    run: impl Future<Output = wasmtime::Result<T>>,
+    interrupt: Option<&dyn Interrupt>,
+) -> wasmtime::Result<T> {
+    let mut run = pin!(run);
+    std::future::poll_fn(|cx| match (run.as_mut().poll(cx), interrupt) {
+        (Poll::Pending, Some(interrupt)) => interrupt.poll_interrupted(cx).map(|()| Err(Interrupted.into())),
+        (polled, _) => polled,
+    })
+    .await
 }
 
 async fn run(
@@ -169,36 +233,50 @@ fn returned_values(function: &Function, results: &[Val]) -> Returned {
 }
 
 fn finish(
-    store: &Store<Guest>,
+    store: &mut Store<Guest>,
     call: &Call<'_>,
     ran: wasmtime::Result<Returned>,
     started: Instant,
     instantiated: Instant,
 ) -> Outcome {
-    let guest = store.data();
+    let fuel = call.limits.fuel.saturating_sub(store.get_fuel().unwrap_or_default());
+    let guest = store.data_mut();
     let account = guest.account();
+    let (file_bytes, files_created) = guest.files.as_ref().map_or((0, 0), |files| files.quota.used());
     let usage = Usage {
-        fuel: call.limits.fuel.saturating_sub(store.get_fuel().unwrap_or_default()),
+        fuel,
         memory_peak_bytes: guest.limiter.used_bytes(),
         wall_us: micros(started.elapsed()),
         instantiate_us: micros(instantiated - started),
         http_requests: account.requests,
+        file_bytes,
+        files_created,
+        random_bytes: guest.usage.random_bytes,
+        state_bytes: guest.usage.state_bytes,
         cpu_us: 0,
     };
+    let wrote_text = guest.wrote_text();
+    let log = guest.take_log();
     let (stdout, stderr) = guest.output();
     let mut outcome = match ran {
+        Ok(Returned::Exit(0)) if !wrote_text => {
+            let message = "the result is not UTF-8, as JSON is";
+            Outcome { stdout, ..hinted(Ending::InvalidOutput, message, "encode bytes, for instance as Base64") }
+        }
         Ok(returned) => answered(returned, stdout, &stderr, call.limits),
         Err(error) => Outcome { stdout, ..stopped(&error, call.limits, instantiated == started) },
     };
     outcome.stderr = stderr;
     outcome.usage = usage;
+    outcome.log = log;
     settle(outcome, account, guest.grants())
 }
 
 /// What an outcome becomes by what was granted: refusals are named, secrets are taken out.
 fn settle(mut outcome: Outcome, account: Account, grants: &Grants) -> Outcome {
     if let (Ending::Trap, Some(failure)) = (outcome.ending, &mut outcome.error) {
-        failure.hint = last_line(&outcome.stderr.text).map(|line| format!("the tool's last words: {line}"));
+        let words = |line: &str| format!("the tool's last words: {}", shortened(line.to_owned(), MESSAGE_BYTES));
+        failure.hint = last_line(&outcome.stderr.text).map(words);
     }
     outcome.decisions = account.decisions;
     if let Some(refusal) = account.refusal {
@@ -288,7 +366,16 @@ fn redact(outcome: &mut Outcome, secrets: &[Secret]) {
     };
     text(&mut outcome.stdout.text);
     text(&mut outcome.stderr.text);
+    for decision in &mut outcome.decisions {
+        text(&mut decision.target);
+        decision.reason.as_mut().map(text);
+    }
+    for line in &mut outcome.log {
+        text(&mut line.context);
+        text(&mut line.message);
+    }
     if let Some(failure) = &mut outcome.error {
+        text(&mut failure.code);
         text(&mut failure.message);
         failure.hint.as_mut().map(text);
         if let Some(shown) = failure.details.as_ref().and_then(|details| redacted(&details.to_string(), secrets)) {
@@ -302,7 +389,8 @@ fn redact(outcome: &mut Outcome, secrets: &[Secret]) {
 }
 
 /// A tool hears that a request was refused, not why, and may do without it. One that fails after that has failed for it.
-fn refused_by_grants(mut outcome: Outcome, mut refusal: Failure) -> Outcome {
+fn refused_by_grants(mut outcome: Outcome, refused: FirstRefusal) -> Outcome {
+    let FirstRefusal { ending, failure: mut refusal } = refused;
     if !matches!(outcome.ending, Ending::ToolError | Ending::Trap | Ending::InvalidOutput) {
         return outcome;
     }
@@ -312,7 +400,7 @@ fn refused_by_grants(mut outcome: Outcome, mut refusal: Failure) -> Outcome {
             details.insert("tool_error".into(), Value::String(said.message));
         }
     }
-    outcome.ending = Ending::Denied;
+    outcome.ending = ending;
     outcome.error = Some(Box::new(refusal));
     outcome
 }
@@ -340,10 +428,12 @@ fn answered(returned: Returned, stdout: Captured, stderr: &Captured, limits: &Li
             check_size(data, limits).unwrap_or_else(|| tool_error(error))
         }
         Returned::ErrorValue(value) => {
-            let message = said(&value).unwrap_or_else(|| value.to_string());
-            let mut outcome = failed(Ending::ToolError, message);
-            outcome.result = raw(value.to_string()).ok();
-            outcome
+            let json = value.to_string();
+            check_size(json.len(), limits).unwrap_or_else(|| {
+                let mut outcome = failed(Ending::ToolError, said(&value).unwrap_or_else(|| json.clone()));
+                outcome.result = raw(json).ok();
+                outcome
+            })
         }
         Returned::BadArguments(error) => failed(Ending::InvalidInput, error.to_string()),
     };
@@ -359,16 +449,20 @@ fn success(result: Option<Box<RawValue>>) -> Outcome {
         stderr: Captured::default(),
         usage: Usage::default(),
         decisions: Vec::new(),
+        log: Vec::new(),
     }
 }
 
 fn failed(ending: Ending, message: impl Into<String>) -> Outcome {
-    let mut message = message.into();
-    if message.len() > MESSAGE_BYTES {
-        message.truncate(message.floor_char_boundary(MESSAGE_BYTES));
-        message.push('…');
+    Outcome::failed(ending, Failure::new(ending.as_str(), shortened(message.into(), MESSAGE_BYTES)))
+}
+
+fn shortened(mut text: String, bytes: usize) -> String {
+    if text.len() > bytes {
+        text.truncate(text.floor_char_boundary(bytes));
+        text.push('…');
     }
-    Outcome::failed(ending, Failure::new(ending.as_str(), message))
+    text
 }
 
 fn hinted(ending: Ending, message: impl Into<String>, hint: impl Into<String>) -> Outcome {
@@ -384,10 +478,33 @@ fn raw(json: String) -> Result<Box<RawValue>, serde_json::Error> {
 }
 
 fn parsed(json: String, hint: &str) -> Outcome {
+    if depth(&json) > RESULT_DEPTH {
+        let message = format!("the result is nested more than {RESULT_DEPTH} levels deep");
+        return hinted(Ending::InvalidOutput, message, "return a flatter document");
+    }
     match raw(json) {
         Ok(result) => success(Some(result)),
         Err(error) => hinted(Ending::InvalidOutput, format!("the result is not JSON: {error}"), hint),
     }
+}
+
+/// How deep a JSON document is nested. Right for every document that is JSON, which is all that it is asked about.
+fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_text,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 fn check_size(bytes: usize, limits: &Limits) -> Option<Outcome> {
@@ -404,18 +521,25 @@ fn too_large_result(bytes: usize, limit_bytes: usize) -> Outcome {
 
 fn too_large_input(bytes: usize, limits: &Limits) -> Outcome {
     let message = format!("the input has {bytes} bytes, the limit is {}", limits.input_bytes);
-    failed(Ending::InvalidInput, message)
+    let hint = "send less, or raise `implementation.resources.input` in the manifest";
+    let mut outcome = hinted(Ending::InvalidInput, message, hint);
+    if let Some(failure) = &mut outcome.error {
+        failure.details = Some(serde_json::json!({ "limit": "input" }));
+    }
+    outcome
 }
 
 fn tool_error(error: ToolError) -> Outcome {
     let mut outcome = failed(Ending::ToolError, error.message);
     let failure = outcome.error.as_mut();
     if let Some(failure) = failure {
-        failure.code = error.code;
-        match error.data.map(|data| raw(data.clone()).map_err(|_| data)) {
-            Some(Ok(result)) => outcome.result = Some(result),
-            Some(Err(not_json)) => failure.details = Some(Value::String(not_json)),
-            None => {}
+        failure.code = shortened(error.code, WORD_BYTES);
+        let json = |data: &String| if depth(data) > RESULT_DEPTH { None } else { raw(data.clone()).ok() };
+        if let Some(data) = error.data {
+            match json(&data) {
+                Some(result) => outcome.result = Some(result),
+                None => failure.details = Some(Value::String(data)),
+            }
         }
     }
     outcome
@@ -470,8 +594,14 @@ fn stopped(error: &wasmtime::Error, limits: &Limits, instantiating: bool) -> Out
     if let Some(exceeded) = error.downcast_ref::<OutputExceeded>() {
         return too_large_result(exceeded.limit_bytes + 1, exceeded.limit_bytes);
     }
+    if let Some(interrupted) = error.downcast_ref::<Interrupted>() {
+        return failed(Ending::Cancelled, interrupted.to_string());
+    }
     if let Some(full) = error.downcast_ref::<PoolConcurrencyLimitError>() {
         return hinted(Ending::BackendUnavailable, full.to_string(), "make fewer calls at the same time");
+    }
+    if let Some(failure) = host_limit(error, limits) {
+        return Outcome::failed(Ending::LimitExceeded, failure);
     }
     let mut outcome = match error.downcast_ref::<Trap>() {
         Some(Trap::OutOfFuel) => {
@@ -482,10 +612,28 @@ fn stopped(error: &wasmtime::Error, limits: &Limits, instantiating: bool) -> Out
         None => refused_by_host(error, limits, instantiating),
     };
     if let (Some(backtrace), Some(failure)) = (error.downcast_ref::<WasmBacktrace>(), &mut outcome.error) {
-        let names = backtrace.frames().iter().filter_map(|frame| frame.func_name()).map(Value::from);
+        let names = backtrace.frames().iter().filter_map(|frame| frame.func_name());
+        let names = names.map(|name| Value::from(shortened(name.to_owned(), WORD_BYTES)));
         failure.details = Some(serde_json::json!({ "backtrace": names.collect::<Vec<_>>() }));
     }
     outcome
+}
+
+/// A limit that ends a call, because the host call that reaches it has no way to say so.
+fn host_limit(error: &wasmtime::Error, limits: &Limits) -> Option<Failure> {
+    if let Some(LimitReached { name, message }) = error.downcast_ref() {
+        return Some(limit_reached(name, message));
+    }
+    if let Some(too_much) = error.downcast_ref::<FieldMapError>() {
+        let limit = limits.http.header_bytes;
+        let message = format!("HTTP headers of more than {limit} bytes: the limit `http.headers` ({too_much})");
+        return Some(limit_reached("http.headers", &message));
+    }
+    if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
+        let message = format!("more than {} handles open at once: the limit `handles`", limits.handles);
+        return Some(limit_reached("handles", &message));
+    }
+    None
 }
 
 /// What wasmtime refuses with an error of no type of ours. Its cause is one line; the backtrace around it is a detail.
@@ -495,21 +643,21 @@ fn refused_by_host(error: &wasmtime::Error, limits: &Limits, instantiating: bool
         // The guest's own code had no part in it, so it is the component that asks for too much of something.
         let count = limits.instances;
         let message = format!("needs more than {count} core instances, memories or tables: {cause}");
-        return failed(Ending::MemoryExceeded, message);
-    }
-    if let Some(too_much) = error.downcast_ref::<FieldMapError>() {
-        let limit = limits.http.header_bytes;
-        let message = format!("HTTP headers of more than {limit} bytes: the limit `http.headers` ({too_much})");
-        return hinted(Ending::Denied, message, "send fewer headers; this limit is the operator's");
-    }
-    if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
-        return failed(Ending::Trap, format!("crashed: more than {} handles open at once", limits.handles));
+        let mut outcome =
+            hinted(Ending::MemoryExceeded, message, "raise `implementation.resources.instances` in the manifest");
+        if let Some(failure) = &mut outcome.error {
+            failure.details = Some(serde_json::json!({ "limit": "instances" }));
+        }
+        return outcome;
     }
     if error.downcast_ref::<WasmBacktrace>().is_none() {
         // The guest's code had returned: what it returned breaks the canonical ABI.
         return failed(Ending::Trap, format!("crashed: {cause}"));
     }
-    let (copied, random) = (limits.hostcall_bytes, limits.random_bytes);
-    let bounds = format!("one host call copies at most {copied} bytes and gives {random} random ones");
+    // Of the host's own refusals wasmtime tells these by their text alone, so they are named beside every other.
+    let bounds = format!(
+        "one host call copies at most {} bytes: the limit `copy`; a call holds at most {} handles: the limit `handles`",
+        limits.hostcall_bytes, limits.handles
+    );
     failed(Ending::Trap, format!("crashed: {cause} ({bounds})"))
 }

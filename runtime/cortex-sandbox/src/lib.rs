@@ -12,26 +12,35 @@
 
 mod bindings;
 mod cache;
+mod compiler;
 mod component;
 mod deterministic;
 mod ending;
 mod engine;
+mod files;
 mod guest;
 mod invoke;
 mod json;
 mod limits;
+mod logging;
 mod network;
 mod output;
+mod random;
 mod schema;
 mod secret;
+mod state;
 
 pub use cache::{CacheEntry, CacheError, CacheUsage, CompiledCache, DEFAULT_CACHE_BYTES, digest};
+pub use compiler::{CompileLimits, CompilerProgram, compile_for_parent};
 pub use component::{Component, Contract, Function};
 pub use ending::{Captured, Decision, Ending, Failure, Outcome, Usage};
 pub use engine::{Allocation, ENGINE_VERSION, Sandbox, SandboxError};
+pub use files::{FileLimits, FileOverrides, Folder};
 pub use guest::{Grants, OperatorRules, Refusal};
-pub use invoke::{Answer, Call};
+pub use invoke::{Answer, Call, Interrupt};
 pub use json::ConversionError;
 pub use limits::{LimitError, LimitSource, Limits, Overrides};
+pub use logging::{LogLevel, LogLine, Observer, ToolProgress};
 pub use network::{Egress, EgressBody, HostRule, HttpLimits, HttpOverrides, NetworkRule, Refused, RuleScheme, Tunnel};
 pub use secret::{Secret, SecretPlace};
+pub use state::{State, StateError, StateHandle, StateLimits, StateOverrides};

@@ -4,14 +4,17 @@
 //! store. None of the three covers for another. The rest bounds host memory that a guest can drive.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
 use crate::component::Contract;
-use crate::ending::Ending;
+use crate::ending::{Ending, Failure};
+use crate::files::{FileLimits, FileOverrides};
 use crate::guest::Guest;
 use crate::network::{HttpLimits, HttpOverrides};
+use crate::state::{StateLimits, StateOverrides};
 
 /// What a call may use. Every limit has a value; there is no "unlimited".
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,10 +35,45 @@ pub struct Limits {
     pub handles: usize,
     /// Bytes that one host call may copy out of the guest.
     pub hostcall_bytes: usize,
-    /// Bytes that one request for randomness may ask for.
+    /// Random bytes that the guest is given in all.
     pub random_bytes: u64,
+    /// Lines that the tool writes into the record; their text in all is at most `output_bytes`.
+    pub log_lines: usize,
     /// HTTP requests.
     pub http: HttpLimits,
+    /// What is written to files.
+    pub files: FileLimits,
+    /// Values of the tool's own.
+    pub state: StateLimits,
+}
+
+/// Every limit: its name in `implementation.resources`, where it is, and how it is shown. The one list of them, so that none
+/// is bounded in one place and forgotten in another.
+macro_rules! for_each_limit {
+    ($each:ident) => {
+        $each!("fuel", fuel, count);
+        $each!("timeout", timeout, time);
+        $each!("memory", memory_bytes, bytes);
+        $each!("output", output_bytes, bytes);
+        $each!("input", input_bytes, bytes);
+        $each!("instances", instances, count);
+        $each!("handles", handles, count);
+        $each!("copy", hostcall_bytes, bytes);
+        $each!("random", random_bytes, bytes);
+        $each!("log", log_lines, count);
+        $each!("disk", files.bytes, bytes);
+        $each!("files.created", files.created, count);
+        $each!("files.path", files.path_bytes, bytes);
+        $each!("http.requests", http.requests, count);
+        $each!("http.concurrent", http.concurrent, count);
+        $each!("http.request", http.request_bytes, bytes);
+        $each!("http.response", http.response_bytes, bytes);
+        $each!("http.headers", http.header_bytes, bytes);
+        $each!("http.timeout", http.timeout, time);
+        $each!("state.keys", state.keys, count);
+        $each!("state.size", state.bytes, bytes);
+        $each!("state.key", state.key_bytes, bytes);
+    };
 }
 
 impl Limits {
@@ -60,9 +98,13 @@ impl Limits {
         handles: 1024,
         // wasmtime's default is 128 MiB a host call (GHSA-852m is the unbounded case).
         hostcall_bytes: 16 << 20,
-        // wasmtime's default is 64 MiB; a key needs 32 bytes.
+        // wasmtime's default is 64 MiB for each request of any number; a key needs 32 bytes.
         random_bytes: 1 << 20,
+        // An agent that reads more than a screenful of what a tool says has a tool that says too much.
+        log_lines: 1000,
         http: HttpLimits::DEFAULT,
+        files: FileLimits::DEFAULT,
+        state: StateLimits::DEFAULT,
     };
 
     /// The most that an operator's defaults let a manifest ask for.
@@ -75,8 +117,11 @@ impl Limits {
         instances: 64,
         handles: 100_000,
         hostcall_bytes: 128 << 20,
-        random_bytes: 1 << 20,
+        random_bytes: 1 << 30,
+        log_lines: 100_000,
         http: HttpLimits::CEILING,
+        files: FileLimits::CEILING,
+        state: StateLimits::CEILING,
     };
 
     /// The limits of a tool: the defaults, changed by what its manifest asks for, up to `ceiling`.
@@ -97,19 +142,14 @@ impl Limits {
         Ok(Cow::Owned(limits))
     }
 
-    fn at_most(self, ceiling: &Self) -> Self {
-        Self {
-            fuel: self.fuel.min(ceiling.fuel),
-            timeout: self.timeout.min(ceiling.timeout),
-            memory_bytes: self.memory_bytes.min(ceiling.memory_bytes),
-            output_bytes: self.output_bytes.min(ceiling.output_bytes),
-            input_bytes: self.input_bytes.min(ceiling.input_bytes),
-            instances: self.instances.min(ceiling.instances),
-            handles: self.handles.min(ceiling.handles),
-            hostcall_bytes: self.hostcall_bytes.min(ceiling.hostcall_bytes),
-            random_bytes: self.random_bytes.min(ceiling.random_bytes),
-            http: self.http.at_most(&ceiling.http),
+    fn at_most(mut self, ceiling: &Self) -> Self {
+        macro_rules! lower {
+            ($name:literal, $($field:ident).+, $show:ident) => {
+                self.$($field).+ = self.$($field).+.min(ceiling.$($field).+);
+            };
         }
+        for_each_limit!(lower);
+        self
     }
 
     /// Puts every limit on a fresh store. The only place where limits meet wasmtime.
@@ -124,6 +164,8 @@ impl Limits {
             Contract::Command | Contract::Functions => self.hostcall_bytes,
         });
         store.data_mut().table.set_max_capacity(self.handles);
+        // Handles of the guest's own resources live on the host as well, and no function of ours hears of them.
+        store.set_max_component_handles(self.handles);
 
         // The epoch is shared by all calls; the deadline is this store's own, so one call's end never touches another.
         // Yielding at every tick lets the executor run its other tasks, and lets a dropped call really stop.
@@ -157,52 +199,78 @@ pub struct Overrides {
     pub memory_bytes: Option<u64>,
     /// See [`Limits::output_bytes`].
     pub output_bytes: Option<usize>,
+    /// See [`Limits::input_bytes`].
+    pub input_bytes: Option<usize>,
+    /// See [`Limits::instances`].
+    pub instances: Option<usize>,
+    /// See [`Limits::handles`].
+    pub handles: Option<usize>,
+    /// See [`Limits::hostcall_bytes`].
+    pub hostcall_bytes: Option<usize>,
+    /// See [`Limits::random_bytes`].
+    pub random_bytes: Option<u64>,
+    /// See [`Limits::log_lines`].
+    pub log_lines: Option<usize>,
     /// See [`Limits::http`].
     pub http: HttpOverrides,
+    /// See [`Limits::files`].
+    pub files: FileOverrides,
+    /// See [`Limits::state`].
+    pub state: StateOverrides,
 }
 
 impl Overrides {
-    /// The name of the limit that was set here and that an ending tells of.
-    pub fn limit_of(&self, ending: Ending) -> Option<&'static str> {
-        let (name, set) = match ending {
-            Ending::OutOfFuel => ("fuel", self.fuel.is_some()),
-            Ending::DeadlineExceeded => ("time", self.timeout.is_some()),
-            Ending::MemoryExceeded => ("memory", self.memory_bytes.is_some()),
-            Ending::OutputExceeded => ("output", self.output_bytes.is_some()),
-            _ => return None,
+    /// The name of the limit that was set here and that a failure tells of.
+    pub fn limit_of(&self, ending: Ending, failure: &Failure) -> Option<String> {
+        let reached = match ending {
+            Ending::OutOfFuel => "fuel",
+            Ending::DeadlineExceeded => "timeout",
+            Ending::MemoryExceeded => "memory",
+            Ending::OutputExceeded => "output",
+            _ => failure.details.as_ref()?["limit"].as_str()?,
         };
-        set.then_some(name)
+        macro_rules! find {
+            ($name:literal, $($field:ident).+, $show:ident) => {
+                if $name == reached {
+                    return self.$($field).+.map(|_| reached.to_owned());
+                }
+            };
+        }
+        for_each_limit!(find);
+        None
     }
 
     /// Sets these limits, whatever they were: the operator's own word.
     pub fn set(&self, limits: &mut Limits) {
-        let Self { fuel, timeout, memory_bytes, output_bytes, http } = self;
-        limits.fuel = fuel.unwrap_or(limits.fuel);
-        limits.timeout = timeout.unwrap_or(limits.timeout);
-        limits.memory_bytes = memory_bytes.unwrap_or(limits.memory_bytes);
-        limits.output_bytes = output_bytes.unwrap_or(limits.output_bytes);
-        let limits = &mut limits.http;
-        limits.requests = http.requests.unwrap_or(limits.requests);
-        limits.concurrent = http.concurrent.unwrap_or(limits.concurrent);
-        limits.request_bytes = http.request_bytes.unwrap_or(limits.request_bytes);
-        limits.response_bytes = http.response_bytes.unwrap_or(limits.response_bytes);
-        limits.timeout = http.timeout.unwrap_or(limits.timeout);
+        macro_rules! set {
+            ($name:literal, $($field:ident).+, $show:ident) => {
+                limits.$($field).+ = self.$($field).+.unwrap_or(limits.$($field).+);
+            };
+        }
+        for_each_limit!(set);
     }
 
     fn apply(&self, limits: &mut Limits, most: &Limits, source: LimitSource) -> Result<(), LimitError> {
-        set("fuel", self.fuel, &mut limits.fuel, &most.fuel, source, u64::to_string)?;
-        set("timeout", self.timeout, &mut limits.timeout, &most.timeout, source, |t| format!("{t:?}"))?;
-        let bytes = |b: &u64| format!("{b} bytes");
-        set("memory", self.memory_bytes, &mut limits.memory_bytes, &most.memory_bytes, source, bytes)?;
-        let in_memory = |b: &usize| format!("{b} bytes");
-        set("output", self.output_bytes, &mut limits.output_bytes, &most.output_bytes, source, in_memory)?;
-        let (http, limits, most) = (&self.http, &mut limits.http, &most.http);
-        set("http.requests", http.requests, &mut limits.requests, &most.requests, source, u64::to_string)?;
-        set("http.concurrent", http.concurrent, &mut limits.concurrent, &most.concurrent, source, u64::to_string)?;
-        set("http.request", http.request_bytes, &mut limits.request_bytes, &most.request_bytes, source, bytes)?;
-        set("http.response", http.response_bytes, &mut limits.response_bytes, &most.response_bytes, source, bytes)?;
-        set("http.timeout", http.timeout, &mut limits.timeout, &most.timeout, source, |t| format!("{t:?}"))
+        macro_rules! apply {
+            ($name:literal, $($field:ident).+, $show:ident) => {
+                set($name, self.$($field).+, &mut limits.$($field).+, &most.$($field).+, source, $show)?;
+            };
+        }
+        for_each_limit!(apply);
+        Ok(())
     }
+}
+
+fn count<T: Display>(count: &T) -> String {
+    count.to_string()
+}
+
+fn bytes<T: Display>(bytes: &T) -> String {
+    format!("{bytes} bytes")
+}
+
+fn time(time: &Duration) -> String {
+    format!("{time:?}")
 }
 
 fn set<T: Ord + Copy>(
@@ -219,6 +287,16 @@ fn set<T: Ord + Copy>(
     }
     *limit = asked;
     Ok(())
+}
+
+/// A limit was reached that is not one of those with an ending of their own. `name` is the one in
+/// `implementation.resources`.
+pub(crate) fn limit_reached(name: &str, message: &str) -> Failure {
+    Failure {
+        details: Some(serde_json::json!({ "limit": name })),
+        ..Failure::new(Ending::LimitExceeded.as_str(), message)
+            .with_hint(format!("raise `implementation.resources.{name}` in the manifest"))
+    }
 }
 
 /// Who asked for a limit.
@@ -277,6 +355,15 @@ impl LimitError {
 #[error("still running after {timeout:?}")]
 pub(crate) struct DeadlineExceeded {
     pub(crate) timeout: Duration,
+}
+
+/// The error by which a guest is stopped that reaches a limit without an ending of its own, where the host call that it made
+/// has no way to say so.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct LimitReached {
+    pub(crate) name: &'static str,
+    pub(crate) message: String,
 }
 
 /// The error by which a guest is stopped that asks for more than its share of memory, tables or instances.
@@ -351,6 +438,8 @@ impl ResourceLimiter for Limiter {
     }
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

@@ -11,6 +11,7 @@
 
 pub(crate) mod address;
 mod body;
+mod bound;
 mod client;
 mod connect;
 mod egress;
@@ -20,8 +21,8 @@ mod rule;
 
 use std::sync::Arc;
 
-use http::HeaderName;
 use http::header::{EXPECT, TE, TRAILER};
+use http::{HeaderName, HeaderValue};
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpHooks,
 };
@@ -30,8 +31,9 @@ use crate::guest::Grants;
 use crate::network::client::Client;
 use crate::network::ledger::Ledger;
 
-pub(crate) use ledger::Account;
+pub(crate) use bound::bound_requests;
 pub use egress::{Egress, EgressBody, Refused, Tunnel};
+pub(crate) use ledger::{Account, FirstRefusal};
 pub use limits::{HttpLimits, HttpOverrides};
 pub use rule::{HostRule, NetworkRule, RuleScheme};
 
@@ -47,10 +49,11 @@ pub(crate) struct Network {
 pub(crate) struct Hooks(Client);
 
 impl Network {
-    pub(crate) fn new(grants: &Arc<Grants>, limits: HttpLimits) -> Self {
+    pub(crate) fn new(grants: &Arc<Grants>, limits: HttpLimits, traceparent: Option<&str>) -> Self {
         let mut ctx = WasiHttpCtx::new();
         ctx.set_field_size_limit(usize::try_from(limits.header_bytes).unwrap_or(usize::MAX));
-        let client = Client { grants: Arc::clone(grants), limits, ledger: Arc::new(Ledger::default()) };
+        let traceparent = traceparent.and_then(|traceparent| HeaderValue::try_from(traceparent).ok());
+        let client = Client { grants: Arc::clone(grants), limits, ledger: Arc::new(Ledger::default()), traceparent };
         Self { ctx, hooks: Hooks(client) }
     }
 

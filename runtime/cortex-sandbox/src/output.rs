@@ -68,6 +68,11 @@ impl BoundedOutput {
         }
     }
 
+    /// Whether what was written is UTF-8.
+    pub(crate) fn is_text(&self) -> bool {
+        str::from_utf8(&self.buffer.lock().unwrap_or_else(PoisonError::into_inner).kept).is_ok()
+    }
+
     /// Takes what was written. The sink is empty afterwards.
     pub(crate) fn take(&self) -> Captured {
         let buffer = std::mem::take(&mut *self.buffer.lock().unwrap_or_else(PoisonError::into_inner));

@@ -4,6 +4,56 @@ use serde_json::{Map, Value, json};
 use wasmtime::component::Type;
 use wasmtime::component::types::ComponentFunc;
 
+/// Room for the schemas of a component.
+///
+/// The threat: WIT types name one another, so a few hundred bytes of them (`type b = tuple<a, a>`, and so on) stand for a
+/// schema of gigabytes. What has no room is not written out, and cannot be called.
+#[derive(Debug)]
+pub(crate) struct Room {
+    bytes: usize,
+}
+
+impl Room {
+    /// For all functions of a component: some 50,000 types.
+    const BYTES: usize = 8 << 20;
+
+    /// About what a schema takes besides its names.
+    const NODE_BYTES: usize = 128;
+
+    pub(crate) fn new() -> Self {
+        Self { bytes: Self::BYTES }
+    }
+
+    /// Takes the room of a function's schemas. `false` if there is not enough, and then nothing is taken.
+    pub(crate) fn take(&mut self, function: &ComponentFunc) -> bool {
+        let mut left = self.bytes;
+        let enough = function.params().all(|(name, ty)| fits(name, Some(&ty), &mut left))
+            && function.results().all(|ty| fits("", Some(&ty), &mut left));
+        if enough {
+            self.bytes = left;
+        }
+        enough
+    }
+}
+
+/// Takes the room of a type and its name. Stops where there is none left: how deep a type is, the engine bounds, but not how
+/// often it is repeated.
+fn fits(name: &str, ty: Option<&Type>, left: &mut usize) -> bool {
+    let Some(rest) = left.checked_sub(Room::NODE_BYTES + name.len()) else { return false };
+    *left = rest;
+    match ty {
+        Some(Type::List(list)) => fits("", Some(&list.ty()), left),
+        Some(Type::Option(option)) => fits("", Some(&option.ty()), left),
+        Some(Type::Tuple(tuple)) => tuple.types().all(|ty| fits("", Some(&ty), left)),
+        Some(Type::Record(record)) => record.fields().all(|field| fits(field.name, Some(&field.ty), left)),
+        Some(Type::Variant(variant)) => variant.cases().all(|case| fits(case.name, case.ty.as_ref(), left)),
+        Some(Type::Result(result)) => [result.ok(), result.err()].iter().all(|ty| fits("", ty.as_ref(), left)),
+        Some(Type::Enum(names)) => names.names().all(|name| fits(name, None, left)),
+        Some(Type::Flags(flags)) => flags.names().all(|name| fits(name, None, left)),
+        _ => true,
+    }
+}
+
 /// The schema of the object that holds a function's parameters by name.
 pub(crate) fn of_parameters(function: &ComponentFunc) -> Value {
     let fields = function.params().map(|(name, ty)| (name.to_owned(), ty));

@@ -1,14 +1,19 @@
 //! The command line, as typed.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use cortex_manifest::{ByteSize, Capability, Fuel, Milliseconds, VariableName};
-use cortex_runtime::{BackendKind, BuilderKind, LANGUAGES, Overrides};
+use cortex_manifest::{ByteSize, Capability, Fuel, ManifestError, Milliseconds, Resources, VariableName};
+use cortex_runtime::{BackendKind, BuilderKind, LANGUAGES, Overrides, limits_of};
 
 use crate::exit_status;
+
+mod server;
+
+pub(crate) use server::{Executions as ExecutionsArgs, ExecutionsAction, Serve, Token, TokenAction, TokenScope};
 
 /// Runs tools for AI agents, each call in a fresh WebAssembly sandbox.
 #[derive(Debug, Parser)]
@@ -78,6 +83,14 @@ pub(crate) enum Command {
     Revoke(Grant),
     /// Keep, list or forget secrets
     Secret(Secret),
+    /// Offer the tools to agents over the Model Context Protocol
+    Mcp(Mcp),
+    /// Serve the tools over HTTP and MCP, with a console
+    Serve(Serve),
+    /// Make, list or revoke the tokens that a server asks for
+    Token(Token),
+    /// Show what was called, or stop what goes on
+    Executions(ExecutionsArgs),
     /// Print the JSON Schema of manifests or of policies, for editors
     Schema {
         /// What of
@@ -93,6 +106,14 @@ pub(crate) enum Command {
     },
     /// Print the versions of this program and its engine
     Version(Reading),
+    /// Compile the component on standard input for a parent process
+    #[command(hide = true)]
+    Compile {
+        /// Bytes of memory
+        memory: u64,
+        /// Seconds
+        time: u64,
+    },
 }
 
 /// Calls a tool.
@@ -126,16 +147,18 @@ pub(crate) struct Limits {
     /// The most time, such as `5s` or `500ms`
     #[arg(long, value_name = "TIME")]
     timeout: Option<Milliseconds>,
+    /// Any limit, as `implementation.resources` names it: `disk=1M`, `http.requests=3`. May be given several times
+    #[arg(long = "limit", value_name = "NAME=VALUE")]
+    limits: Vec<String>,
 }
 
 impl Limits {
-    pub(crate) fn overrides(&self) -> Overrides {
-        Overrides {
-            fuel: self.fuel.map(Fuel::units),
-            timeout: self.timeout.map(|timeout| -> Duration { timeout.duration() }),
-            memory_bytes: self.memory.map(ByteSize::bytes),
-            ..Overrides::default()
-        }
+    pub(crate) fn overrides(&self) -> Result<Overrides, ManifestError> {
+        let mut limits = limits_of(&Resources::from_names(self.limits.iter().map(String::as_str))?);
+        limits.fuel = self.fuel.map(Fuel::units).or(limits.fuel);
+        limits.timeout = self.timeout.map(Milliseconds::duration).or(limits.timeout);
+        limits.memory_bytes = self.memory.map(ByteSize::bytes).or(limits.memory_bytes);
+        Ok(limits)
     }
 }
 
@@ -309,8 +332,8 @@ pub(crate) enum ToolchainAction {
 #[group(required = true, multiple = false)]
 pub(crate) struct Languages {
     /// The languages
-    #[arg(value_enum, value_name = "LANG")]
-    pub(crate) languages: Vec<Lang>,
+    #[arg(value_parser = kind_parser(), value_name = "LANG")]
+    pub(crate) languages: Vec<BuilderKind>,
     /// Every language
     #[arg(long)]
     pub(crate) all: bool,
@@ -319,8 +342,15 @@ pub(crate) struct Languages {
 impl Languages {
     pub(crate) fn kinds(&self) -> impl Iterator<Item = BuilderKind> {
         let every: &[BuilderKind] = if self.all { LANGUAGES } else { &[] };
-        self.languages.iter().map(|lang| lang.kind()).chain(every.iter().copied())
+        self.languages.iter().chain(every).copied()
     }
+}
+
+/// Everything that can be installed, by its name: the languages and the second engine of one of them.
+fn kind_parser() -> impl TypedValueParser<Value = BuilderKind> {
+    let kind = |name: String| LANGUAGES.iter().copied().find(|kind| kind.as_str() == name);
+    PossibleValuesParser::new(LANGUAGES.iter().map(|kind| kind.as_str()))
+        .map(move |name| kind(name).expect("only these names are taken"))
 }
 
 /// The files that people write.
@@ -381,6 +411,55 @@ pub(crate) enum SecretAction {
     },
 }
 
+/// Offers the tools over MCP.
+#[derive(Debug, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Mcp {
+    #[command(subcommand)]
+    pub(crate) action: Option<McpAction>,
+    /// Serve HTTP at `/mcp` of a loopback address, such as `127.0.0.1:8087`, instead of standard input and output
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Let agents search, build and write tools; new ones are written into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) meta_tools: Option<PathBuf>,
+}
+
+/// What to do besides serving.
+#[derive(Debug, Subcommand)]
+pub(crate) enum McpAction {
+    /// Print what an agent's settings need to use the tools
+    Config(McpConfig),
+}
+
+/// The settings of an agent.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct McpConfig {
+    /// The agent
+    #[arg(value_enum)]
+    pub(crate) agent: Agent,
+    /// The address of a server that runs already; without it, the agent starts one
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// The folder that the server's agents may write tools into
+    #[arg(long, value_name = "DIR", conflicts_with = "url")]
+    pub(crate) meta_tools: Option<PathBuf>,
+}
+
+/// A program whose model calls tools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Agent {
+    ClaudeDesktop,
+    ClaudeCode,
+    Cursor,
+    #[value(name = "vscode")]
+    VsCode,
+    Zed,
+    Windsurf,
+    Codex,
+    GeminiCli,
+}
+
 /// The cache of compiled code.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Cache {
@@ -406,19 +485,24 @@ impl Command {
     pub(crate) fn format(&self) -> Format {
         match self {
             Self::Run(run) => run.reading.format,
-            Self::Show(tool) | Self::Plan(tool) | Self::Audit(tool) | Self::Dockerfile(tool) => tool.reading.format,
+            Self::Executions(executions) => executions.reading().format,
+            Self::Token(Token { action: TokenAction::List(reading) }) => reading.format,
             Self::Build(build) => build.reading.format,
             Self::Test(test) => test.reading.format,
+            Self::Show(tool)
+            | Self::Plan(tool)
+            | Self::Audit(tool)
+            | Self::Dockerfile(tool)
+            | Self::Policy(Policy { action: PolicyAction::Explain(tool) }) => tool.reading.format,
             Self::List(reading)
             | Self::Version(reading)
             | Self::Doctor(reading)
             | Self::Ps(reading)
             | Self::Image(Image { action: ImageAction::List(reading) })
             | Self::Toolchain(Toolchain { action: ToolchainAction::List(reading) })
+            | Self::Policy(Policy { action: PolicyAction::Check(reading) })
+            | Self::Secret(Secret { action: SecretAction::List(reading) })
             | Self::Cache(Cache { action: Some(CacheAction::Info(reading)) }) => reading.format,
-            Self::Policy(Policy { action: PolicyAction::Check(reading) })
-            | Self::Secret(Secret { action: SecretAction::List(reading) }) => reading.format,
-            Self::Policy(Policy { action: PolicyAction::Explain(tool) }) => tool.reading.format,
             Self::Cache(_)
             | Self::Image(_)
             | Self::Stop(_)
@@ -428,8 +512,12 @@ impl Command {
             | Self::Grant(_)
             | Self::Revoke(_)
             | Self::Secret(_)
+            | Self::Mcp(_)
+            | Self::Serve(_)
+            | Self::Token(_)
             | Self::Schema { .. }
-            | Self::Completions { .. } => Format::Text,
+            | Self::Completions { .. }
+            | Self::Compile { .. } => Format::Text,
         }
     }
 }

@@ -8,6 +8,8 @@ use etcetera::BaseStrategy;
 
 /// Where components, compiled code, toolchains and the record of executions are kept.
 pub(crate) const CORTEX_HOME: &str = "CORTEX_HOME";
+/// The token for a server that this program asks.
+pub(crate) const CORTEX_TOKEN: &str = "CORTEX_TOKEN";
 /// The container engine's address. Without it the usual sockets are looked at.
 pub(crate) const DOCKER_HOST: &str = "DOCKER_HOST";
 /// Where a user's sockets are: Podman's among them.
@@ -30,6 +32,16 @@ pub(crate) fn variables() -> std::collections::BTreeMap<String, String> {
         .collect()
 }
 
+/// Where this program is, if the system knows.
+pub(crate) fn this_program() -> Option<PathBuf> {
+    std::env::current_exe().ok()
+}
+
+/// The token for a server.
+pub(crate) fn token() -> Option<String> {
+    variable(CORTEX_TOKEN)?.into_string().ok()
+}
+
 /// What package managers in an image's build are told of this machine, if it is set here. Paths are those of the base images.
 const FOR_BUILDS: &[&str] =
     &["PIP_INDEX_URL", "PIP_CERT", "npm_config_registry", "NODE_EXTRA_CA_CERTS", "GOPROXY", "GOFLAGS", "SSL_CERT_FILE"];
@@ -38,7 +50,9 @@ const FOR_BUILDS: &[&str] =
 pub(crate) fn docker() -> anyhow::Result<DockerSettings> {
     let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
     let mut replaced = std::collections::BTreeMap::new();
-    for pair in text(CORTEX_BASE_IMAGES).iter().flat_map(|pairs| pairs.split(',')).filter(|pair| !pair.trim().is_empty()) {
+    for pair in
+        text(CORTEX_BASE_IMAGES).iter().flat_map(|pairs| pairs.split(',')).filter(|pair| !pair.trim().is_empty())
+    {
         let Some((name, image)) = pair.split_once('=') else {
             bail!("`{CORTEX_BASE_IMAGES}` holds `{pair}`, which is no `name=image`");
         };

@@ -12,6 +12,8 @@ pub(crate) enum ExitStatus {
     Success,
     /// The tool failed: its own exit code, 1 for tools that have none. Also 1 when `test` finds a failing check.
     Tool(u8),
+    /// What the parent of this process understands.
+    Child(u8),
     /// 120: the command line is wrong.
     Usage,
     /// 121: there is no such tool, or its manifest is not valid.
@@ -20,7 +22,7 @@ pub(crate) enum ExitStatus {
     InvalidInput,
     /// 123: the tool could not be built.
     Build,
-    /// 124: the tool hit a limit: fuel, memory, time or output.
+    /// 124: the tool hit a limit: fuel, memory, time, output or another.
     Limit,
     /// 125: the tool needs what it was not granted.
     Denied,
@@ -51,9 +53,11 @@ impl ExitStatus {
             Ending::ToolError => Self::Tool(1),
             Ending::InvalidInput => Self::InvalidInput,
             Ending::BuildFailed => Self::Build,
-            Ending::OutOfFuel | Ending::MemoryExceeded | Ending::DeadlineExceeded | Ending::OutputExceeded => {
-                Self::Limit
-            }
+            Ending::OutOfFuel
+            | Ending::MemoryExceeded
+            | Ending::DeadlineExceeded
+            | Ending::OutputExceeded
+            | Ending::LimitExceeded => Self::Limit,
             Ending::Denied => Self::Denied,
             Ending::Trap | Ending::InvalidOutput => Self::Crash,
             Ending::BackendUnavailable => Self::Internal,
@@ -66,7 +70,7 @@ impl From<ExitStatus> for ExitCode {
     fn from(status: ExitStatus) -> Self {
         Self::from(match status {
             ExitStatus::Success => 0,
-            ExitStatus::Tool(code) => code,
+            ExitStatus::Tool(code) | ExitStatus::Child(code) => code,
             ExitStatus::Usage => 120,
             ExitStatus::Manifest => 121,
             ExitStatus::InvalidInput => 122,
@@ -89,7 +93,7 @@ Exit codes:
   121  no such tool, or its manifest is not valid
   122  the input breaks the tool's schema
   123  the tool could not be built; of `doctor`, no language could be
-  124  the tool hit a limit: fuel, memory, time or output
+  124  the tool hit a limit: fuel, memory, time, output or another
   125  the tool needs what it was not granted
   126  the tool crashed, or its answer is not JSON
   127  this program or machine failed

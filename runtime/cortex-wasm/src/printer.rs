@@ -1,10 +1,11 @@
 //! What goes where: standard output is data, everything else is standard error.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cortex_runtime::Progress;
+use cortex_runtime::{LogLine, Observer, Progress, ToolProgress};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -72,40 +73,73 @@ impl Printer {
     }
 
     pub(crate) fn error_text(&self, text: &str) {
-        let _ = writeln!(io::stderr().lock(), "{text}");
+        let _ = writeln!(io::stderr().lock(), "{}", visible(text));
     }
 
     /// The progress of a build: one line that changes on a terminal, one line a step elsewhere.
-    pub(crate) fn progress(&self) -> Arc<dyn Progress> {
-        if !self.animated {
-            return Arc::new(self.clone());
-        }
-        let bar = ProgressBar::new_spinner();
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
-            bar.set_style(style);
-        }
-        Arc::new(Spinner(bar))
+    pub(crate) fn progress(&self) -> Arc<Reporter> {
+        let bar = self.animated.then(|| {
+            let bar = ProgressBar::new_spinner();
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
+                bar.set_style(style);
+            }
+            bar
+        });
+        Arc::new(Reporter { printer: self.clone(), bar })
     }
 }
 
-impl Progress for Printer {
+/// The text with its control characters written out. What a tool says must not move the cursor of a terminal, colour what
+/// follows or give itself a new title.
+fn visible(text: &str) -> Cow<'_, str> {
+    let commands = |character: char| character.is_control() && !matches!(character, '\n' | '\t');
+    if !text.contains(commands) {
+        return Cow::Borrowed(text);
+    }
+    let text = text.replace("\r\n", "\n");
+    let written = |character: char| {
+        if commands(character) { character.escape_unicode().to_string() } else { character.to_string() }
+    };
+    Cow::Owned(text.chars().map(written).collect())
+}
+
+/// Says what happens before there is a result: of a build, and of a tool that runs.
+#[derive(Debug)]
+pub(crate) struct Reporter {
+    printer: Printer,
+    /// A line that changes. It is wiped when the last holder drops it.
+    bar: Option<ProgressBar>,
+}
+
+impl Progress for Reporter {
     fn step(&self, line: &str) {
-        self.note(line);
+        let Some(bar) = &self.bar else { return self.printer.note(line) };
+        bar.enable_steady_tick(Duration::from_millis(100));
+        bar.set_message(line.to_owned());
     }
 }
 
-/// A line that changes. It is wiped when the last holder drops it.
-struct Spinner(ProgressBar);
+impl Observer for Reporter {
+    fn log(&self, LogLine { level, context, message }: &LogLine) {
+        let context = if context.is_empty() { String::new() } else { format!(" {context}") };
+        let line = format!("{}{context}: {message}", level.as_str());
+        match &self.bar {
+            Some(bar) => bar.suspend(|| self.printer.note(&line)),
+            None => self.printer.note(&line),
+        }
+    }
 
-impl Progress for Spinner {
-    fn step(&self, line: &str) {
-        self.0.enable_steady_tick(Duration::from_millis(100));
-        self.0.set_message(line.to_owned());
+    fn progress(&self, ToolProgress { done, total, message }: &ToolProgress) {
+        let total = total.map_or(String::new(), |total| format!(" of {total}"));
+        let message = message.as_ref().map_or(String::new(), |message| format!(": {message}"));
+        self.step(&format!("{done}{total}{message}"));
     }
 }
 
-impl Drop for Spinner {
+impl Drop for Reporter {
     fn drop(&mut self) {
-        self.0.finish_and_clear();
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
     }
 }

@@ -1,6 +1,7 @@
 // `fs`, as far as standard input and output go: a program in a sandbox has no files.
-import { TextDecoder, writeError, writeOut } from "./globals.js";
+import { writeError, writeOut } from "./output.js";
 import { readInput } from "./process.js";
+import { TextDecoder } from "./text.js";
 
 const refuse = (path) => {
   throw Object.assign(new Error(`EACCES: permission denied, open '${path}'`), { code: "EACCES", path });
@@ -20,4 +21,9 @@ export function writeFileSync(path, data) {
 }
 export const writeSync = (path, data) => (writeFileSync(path, data), data.length);
 export const existsSync = (path) => path === "/dev/stdin" || path === "/dev/stdout" || path === "/dev/stderr";
-export default { readFileSync, writeFileSync, writeSync, existsSync };
+/** `fs/promises`: the same, answered later. */
+export const promises = {
+  readFile: async (path, options) => readFileSync(path, options),
+  writeFile: async (path, data) => writeFileSync(path, data),
+};
+export default { promises, readFileSync, writeFileSync, writeSync, existsSync };

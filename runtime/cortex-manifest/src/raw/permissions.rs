@@ -77,7 +77,9 @@ pub(crate) enum RawHostPart {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Filesystem")]
 pub(crate) struct RawFilesystem {
-    /// The folder on the host, relative to this manifest.
+    /// The folder on the host, relative to this manifest, or `workspace:some/folder` for one in the operator's workspace.
+    /// Anything else, an absolute path or a way out of this manifest's folder, takes a grant of the operator's policy. So
+    /// does writing to a folder that holds this manifest.
     ///
     /// ```yaml
     /// host: ./data
@@ -91,7 +93,8 @@ pub(crate) struct RawFilesystem {
     /// ```
     #[schemars(required, regex(pattern = "^/."))]
     pub(crate) guest: Option<Located<String>>,
-    /// What the tool may do there. Absent means `read`.
+    /// What the tool may do there. Absent means `read`. In the sandbox `write` is `read-write`: there are no folders that
+    /// are only written. What a tool may write to is no part of its source.
     ///
     /// ```yaml
     /// access: read

@@ -38,6 +38,10 @@ pub enum Engine {
     Go,
     Docker,
     Cargo,
+    /// A small engine for JavaScript, which starts fast.
+    QuickJs,
+    /// A browser's engine for JavaScript, with more of the web's APIs.
+    SpiderMonkey,
 }
 
 /// What Rust compiles for.
@@ -102,6 +106,16 @@ impl Build {
         {
             problems.add(digest.at, Rule::OnlyForRuntime { field: "sha256", runtime: Runtime::Component.as_str() });
         }
+        let engine = raw.engine.map(|engine| (engine.at, Engine::from(engine.value)));
+        let script = matches!(runtime, Some(Runtime::Node | Runtime::JavaScript | Runtime::TypeScript));
+        let field = match engine {
+            Some((at, Engine::QuickJs)) => Some((at, "engine: quickjs")),
+            Some((at, Engine::SpiderMonkey)) => Some((at, "engine: spidermonkey")),
+            _ => None,
+        };
+        if let Some((at, field)) = field.filter(|_| !script) {
+            problems.add(at, Rule::OnlyForRuntime { field, runtime: Runtime::JavaScript.as_str() });
+        }
         let mut packages = Vec::new();
         for Located { value: name, at } in raw.packages.unwrap_or_default() {
             if is_package(&name) {
@@ -112,7 +126,7 @@ impl Build {
         }
         Build {
             packages,
-            engine: raw.engine.map(Engine::from),
+            engine: engine.map(|(_, engine)| engine),
             requirements_file: raw.requirements_file.and_then(|path| path_of("requirements_file", &path, problems)),
             build_command: raw.build_command.and_then(|text| text_of("build_command", &text, problems)),
             build_args: raw.build_args.map(BuildArgs::from).unwrap_or_default(),
@@ -145,6 +159,8 @@ impl From<RawEngine> for Engine {
             RawEngine::Go => Engine::Go,
             RawEngine::Docker => Engine::Docker,
             RawEngine::Cargo => Engine::Cargo,
+            RawEngine::QuickJs => Engine::QuickJs,
+            RawEngine::SpiderMonkey => Engine::SpiderMonkey,
         }
     }
 }

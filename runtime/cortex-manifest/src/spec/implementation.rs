@@ -1,11 +1,14 @@
 //! How the tool is built, started, bounded and probed.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use serde::Serialize;
 
 use super::build::Build;
 use super::field::{path_of, quantity_of, text_of};
 use super::health_check::HealthCheck;
-use crate::error::Problems;
+use crate::error::{ManifestError, Problems};
 use crate::located::{Located, Position};
 use crate::path::ManifestPath;
 use crate::quantity::{ByteSize, Count, Fuel, MilliCpu, Milliseconds, shorten};
@@ -13,6 +16,7 @@ use crate::raw::{
     RawBackend, RawCount, RawHttp, RawImplementation, RawImplementationType, RawResources, RawRunsOn, RawRuntime,
 };
 use crate::rule::Rule;
+use crate::yaml;
 
 /// How the tool is built and run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -105,7 +109,40 @@ pub struct Resources {
     pub fuel: Option<Fuel>,
     pub output_bytes: Option<ByteSize>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_bytes: Option<ByteSize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instances: Option<Count>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handles: Option<Count>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copy_bytes: Option<ByteSize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub random_bytes: Option<ByteSize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_lines: Option<Count>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<FileResources>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<StateResources>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpResources>,
+}
+
+/// What one call asks to do to files, besides what it writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct FileResources {
+    pub created: Option<Count>,
+    pub path_bytes: Option<ByteSize>,
+}
+
+/// What a tool asks to keep in its state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct StateResources {
+    pub keys: Option<Count>,
+    pub size_bytes: Option<ByteSize>,
+    pub key_bytes: Option<ByteSize>,
 }
 
 /// What the HTTP requests of one call ask for.
@@ -116,6 +153,8 @@ pub struct HttpResources {
     pub concurrent: Option<Count>,
     pub request_bytes: Option<ByteSize>,
     pub response_bytes: Option<ByteSize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header_bytes: Option<ByteSize>,
     pub timeout_ms: Option<Milliseconds>,
 }
 
@@ -295,6 +334,25 @@ fn infer_runtime(
 }
 
 impl Resources {
+    /// Limits as they are named on a command line: `fuel=500M`, `http.requests=3`.
+    pub fn from_names<'a>(limits: impl IntoIterator<Item = &'a str>) -> Result<Resources, ManifestError> {
+        let mut sections: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for limit in limits {
+            let (name, value) = limit.split_once('=').unwrap_or((limit, ""));
+            let (section, name) = name.split_once('.').unwrap_or(("", name));
+            // Text in JSON is text in YAML.
+            sections.entry(section).or_default().push(format!("{name:?}: {value:?}"));
+        }
+        let own = sections.remove("").unwrap_or_default();
+        let nested = sections.into_iter().map(|(name, limits)| format!("{name:?}: {{ {} }}", limits.join(", ")));
+        let yaml = format!("{{ {} }}", own.into_iter().chain(nested).collect::<Vec<_>>().join(", "));
+        let path = Path::new("--limit");
+        let raw = yaml::read_resources(&yaml).map_err(|(at, rule)| ManifestError::one(path, &yaml, at, rule))?;
+        let mut problems = Problems::default();
+        let resources = Resources::from_raw(&raw.value, &mut problems);
+        problems.into_error(path, &yaml).map_or(Ok(resources), Err)
+    }
+
     pub(crate) fn from_raw(raw: &RawResources, problems: &mut Problems) -> Resources {
         Resources {
             memory_bytes: quantity_of("memory", raw.memory.as_ref().map(|l| (&l.value.0, l.at)), problems),
@@ -303,6 +361,21 @@ impl Resources {
             disk_bytes: quantity_of("disk", raw.disk.as_ref().map(|l| (&l.value.0, l.at)), problems),
             fuel: quantity_of("fuel", raw.fuel.as_ref().map(|l| (&l.value.0, l.at)), problems),
             output_bytes: quantity_of("output", raw.output.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            input_bytes: quantity_of("input", raw.input.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            instances: quantity_of("instances", raw.instances.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            handles: quantity_of("handles", raw.handles.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            copy_bytes: quantity_of("copy", raw.copy.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            random_bytes: quantity_of("random", raw.random.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            log_lines: quantity_of("log", raw.log.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            files: raw.files.as_ref().map(|raw| FileResources {
+                created: quantity_of("created", raw.created.as_ref().map(|l| (&l.value.0, l.at)), problems),
+                path_bytes: quantity_of("path", raw.path.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            }),
+            state: raw.state.as_ref().map(|raw| StateResources {
+                keys: quantity_of("keys", raw.keys.as_ref().map(|l| (&l.value.0, l.at)), problems),
+                size_bytes: quantity_of("size", raw.size.as_ref().map(|l| (&l.value.0, l.at)), problems),
+                key_bytes: quantity_of("key", raw.key.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            }),
             http: raw.http.as_ref().map(|raw| HttpResources::from_raw(raw, problems)),
         }
     }
@@ -315,6 +388,7 @@ impl HttpResources {
             concurrent: quantity_of("concurrent", raw.concurrent.as_ref().map(|l| (&l.value.0, l.at)), problems),
             request_bytes: quantity_of("request", raw.request.as_ref().map(|l| (&l.value.0, l.at)), problems),
             response_bytes: quantity_of("response", raw.response.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            header_bytes: quantity_of("headers", raw.headers.as_ref().map(|l| (&l.value.0, l.at)), problems),
             timeout_ms: quantity_of("timeout", raw.timeout.as_ref().map(|l| (&l.value.0, l.at)), problems),
         }
     }
@@ -354,6 +428,25 @@ impl From<RawBackend> for Backend {
             RawBackend::Auto => Backend::Auto,
             RawBackend::Wasm => Backend::Wasm,
             RawBackend::Docker => Backend::Docker,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Resources;
+
+    #[test]
+    fn limits_are_named_as_in_a_manifest() {
+        let limits = Resources::from_names(["fuel=2G", "http.requests=3", "http.timeout=500ms"]).unwrap();
+        assert_eq!(limits.fuel.unwrap().units(), 2_000_000_000);
+        let http = limits.http.unwrap();
+        assert_eq!((http.requests.unwrap().number(), http.timeout_ms.unwrap().duration().as_millis()), (3, 500));
+        for (limit, hint) in
+            [("fule=1", Some("did you mean `fuel`?")), ("fuel=0", None), ("fuel", None), ("a: b}=1", None)]
+        {
+            let error = Resources::from_names([limit]).unwrap_err();
+            assert!(hint.is_none() || error.hint().as_deref() == hint, "{limit}: {error} {:?}", error.hint());
         }
     }
 }

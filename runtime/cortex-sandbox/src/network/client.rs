@@ -32,6 +32,8 @@ pub(crate) struct Client {
     pub(crate) grants: Arc<Grants>,
     pub(crate) limits: HttpLimits,
     pub(crate) ledger: Arc<Ledger>,
+    /// The trace that the call is a part of.
+    pub(crate) traceparent: Option<HeaderValue>,
 }
 
 /// The rest of a request's work, once there is an answer: reading the connection.
@@ -51,6 +53,9 @@ impl Client {
         let target = self.target(&parts)?;
         let (rule, reach) = self.permitted(&target)?;
         self.add_secrets(&mut parts, &target, reach)?;
+        if let Some(traceparent) = &self.traceparent {
+            parts.headers.insert("traceparent", traceparent.clone());
+        }
         self.check_headers(&parts)?;
         let options = options.unwrap_or_default();
         let patience =
@@ -96,7 +101,7 @@ impl Client {
         let response = response.map_err(|_| Error::ConnectionReadTimeout)?;
         let response = response.map_err(|error| failed(error, &self.limits, &self.ledger))?;
         let patience = patience(options.between_bytes_timeout);
-        let Self { limits, ledger, grants } = self;
+        let Self { limits, ledger, grants, .. } = self;
         let mask = Mask::new(&grants.secrets);
         let mut response = response.map(|body| {
             let left = limits.response_bytes;

@@ -42,7 +42,7 @@ pub struct Tunnel {
 impl Egress {
     /// The way out of a call with these grants.
     pub fn new(grants: &Arc<Grants>, limits: HttpLimits) -> Self {
-        Self(Client { grants: Arc::clone(grants), limits, ledger: Arc::new(Ledger::default()) })
+        Self(Client { grants: Arc::clone(grants), limits, traceparent: None, ledger: Arc::new(Ledger::default()) })
     }
 
     /// Sends a request, whose address is absolute, if it is covered.
@@ -70,8 +70,10 @@ impl Egress {
         })?;
         let malformed = || Refused("the server is malformed".into(), true);
         let uri = format!("https://{authority}/");
-        let (parts, ()) = Request::builder().method(Method::OPTIONS).uri(uri).body(()).map_err(|_| malformed())?.into_parts();
-        let target = Target { method: "CONNECT".into(), path: String::new(), ..Target::of(&parts).map_err(|_| malformed())? };
+        let (parts, ()) =
+            Request::builder().method(Method::OPTIONS).uri(uri).body(()).map_err(|_| malformed())?.into_parts();
+        let target =
+            Target { method: "CONNECT".into(), path: String::new(), ..Target::of(&parts).map_err(|_| malformed())? };
         let (rule, reach) = client.permitted(&target)?;
         let connecting = async {
             let addresses = resolve(&target.host, target.port).await?;

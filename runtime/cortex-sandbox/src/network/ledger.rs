@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::ending::{Decision, Ending, Failure};
+use crate::limits::limit_reached;
 use crate::network::limits::HttpLimits;
 use crate::network::rule::Target;
 
@@ -15,7 +16,14 @@ struct Entries {
     requests: u64,
     open: u64,
     decisions: Vec<Decision>,
-    refusal: Option<Failure>,
+    refusal: Option<FirstRefusal>,
+}
+
+/// What a guest did not get, and how its call ends if it cannot do without.
+#[derive(Debug)]
+pub(crate) struct FirstRefusal {
+    pub(crate) ending: Ending,
+    pub(crate) failure: Failure,
 }
 
 /// What a ledger says at the end of a call.
@@ -24,7 +32,7 @@ pub(crate) struct Account {
     pub(crate) requests: u64,
     pub(crate) decisions: Vec<Decision>,
     /// The first refusal: those that follow it often follow from it.
-    pub(crate) refusal: Option<Failure>,
+    pub(crate) refusal: Option<FirstRefusal>,
 }
 
 /// A request that goes on until this is dropped.
@@ -98,17 +106,16 @@ impl Ledger {
         let decision = Decision { capability: "network", target, allowed: false, rule: None, reason: Some(reason) };
         self.with(|entries| {
             entries.decisions.push(decision);
-            entries.refusal.get_or_insert(failure);
+            entries.refusal.get_or_insert(FirstRefusal { ending: Ending::Denied, failure });
         });
     }
 
     /// A limit was hit, named as in `implementation.resources.http`.
     pub(crate) fn exceeded(&self, limit: &str, what: &str) {
-        let failure = Failure::new(Ending::Denied.as_str(), format!("{what}: the limit `http.{limit}`"))
-            .with_hint(format!("raise `implementation.resources.http.{limit}` in the manifest"));
-        let failure = Failure { details: Some(serde_json::json!({ "limit": format!("http.{limit}") })), ..failure };
+        let name = format!("http.{limit}");
+        let failure = limit_reached(&name, &format!("{what}: the limit `{name}`"));
         self.with(|entries| {
-            entries.refusal.get_or_insert(failure);
+            entries.refusal.get_or_insert(FirstRefusal { ending: Ending::LimitExceeded, failure });
         });
     }
 

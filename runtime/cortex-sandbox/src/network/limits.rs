@@ -40,20 +40,9 @@ impl HttpLimits {
         concurrent: 64,
         request_bytes: 256 << 20,
         response_bytes: 1 << 30,
-        header_bytes: 64 << 10,
+        header_bytes: 1 << 20,
         timeout: Duration::from_hours(1),
     };
-
-    pub(crate) fn at_most(self, ceiling: &Self) -> Self {
-        Self {
-            requests: self.requests.min(ceiling.requests),
-            concurrent: self.concurrent.min(ceiling.concurrent),
-            request_bytes: self.request_bytes.min(ceiling.request_bytes),
-            response_bytes: self.response_bytes.min(ceiling.response_bytes),
-            header_bytes: self.header_bytes.min(ceiling.header_bytes),
-            timeout: self.timeout.min(ceiling.timeout),
-        }
-    }
 }
 
 /// The limits of HTTP that a manifest or a caller sets; the rest stays as it was.
@@ -67,6 +56,8 @@ pub struct HttpOverrides {
     pub request_bytes: Option<u64>,
     /// See [`HttpLimits::response_bytes`].
     pub response_bytes: Option<u64>,
+    /// See [`HttpLimits::header_bytes`].
+    pub header_bytes: Option<u64>,
     /// See [`HttpLimits::timeout`].
     pub timeout: Option<Duration>,
 }

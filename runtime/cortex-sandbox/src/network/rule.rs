@@ -75,6 +75,18 @@ impl Reach {
 }
 
 impl NetworkRule {
+    /// Whether a request would be covered, as far as its method and its address tell: which addresses its server has is
+    /// found out, and checked, when it is sent. What is no request is not covered.
+    pub fn covers_url(&self, method: &str, url: &str) -> bool {
+        Target::parse(method, url).is_some_and(|target| self.covers(&target).is_some())
+    }
+
+    /// Whether a request would be denied by this rule as a denial. It covers all that it would cover as a grant, and what
+    /// may be read as if it did.
+    pub fn denies_url(&self, method: &str, url: &str) -> bool {
+        Target::parse(method, url).is_some_and(|target| self.covers_anyhow(&target))
+    }
+
     /// Which addresses the server of a target may have, if the rule covers the target.
     pub(crate) fn covers(&self, target: &Target) -> Option<Reach> {
         let method = self.methods.is_empty() || self.methods.contains(&target.method);
@@ -203,6 +215,11 @@ pub(crate) enum Host {
 }
 
 impl Target {
+    fn parse(method: &str, url: &str) -> Option<Self> {
+        let request = http::Request::builder().method(method).uri(url).body(()).ok()?;
+        Self::of(&request.into_parts().0).ok()
+    }
+
     /// Reads where a request goes, or says what is wrong with it.
     pub(crate) fn of(request: &Parts) -> Result<Self, &'static str> {
         let uri = &request.uri;

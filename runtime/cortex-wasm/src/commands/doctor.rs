@@ -39,15 +39,15 @@ pub(super) fn print_toolchains(toolchains: &[Toolchain], printer: &Printer) {
             }
             State::Missing => format!("needs {}: {command}", toolchain.missing.join(", ")),
         };
-        printer.data(&format!("{:10}  {:11}  {what}", toolchain.language.as_str(), toolchain.state.as_str()));
+        printer.data(&format!("{:12}  {:11}  {what}", toolchain.language.as_str(), toolchain.state.as_str()));
     }
 }
 
 fn print_machine(programs: &[Program], printer: &Printer) {
     for Program { name, purpose, version, command } in programs {
         match version {
-            Some(version) => printer.data(&format!("{name:10}  {version}")),
-            None => printer.data(&format!("{name:10}  not here; {purpose}: {command}")),
+            Some(version) => printer.data(&format!("{name:12}  {version}")),
+            None => printer.data(&format!("{name:12}  not here; {purpose}: {command}")),
         }
     }
 }

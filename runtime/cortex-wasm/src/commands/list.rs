@@ -14,7 +14,14 @@ pub(super) fn execute(reading: Reading, runtime: &Runtime, printer: &Printer) ->
     for listed in &listed {
         match &listed.tool {
             Ok(tool) => {
-                rows.push(json!({"name": listed.name, "summary": tool.spec.summary, "source": source(&tool.source)}));
+                let mut row =
+                    json!({"name": listed.name, "summary": tool.spec.summary, "source": source(&tool.source)});
+                if let Some(taken_by) = &listed.taken_by {
+                    row["taken_by"] = source(taken_by).into();
+                    let (name, taken_by) = (&listed.name, source(taken_by));
+                    printer.note(&format!("note: `{name}` has a namespace because `{taken_by}` has the plain name"));
+                }
+                rows.push(row);
                 if reading.format == Format::Text {
                     printer.data(&format!("{:width$}  {}", listed.name, tool.spec.summary));
                 }

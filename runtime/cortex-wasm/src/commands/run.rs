@@ -1,6 +1,8 @@
 //! `cortex-wasm run`
 
-use cortex_runtime::{CallOptions, Ending, Execution, Runtime};
+use std::sync::Arc;
+
+use cortex_runtime::{CallOptions, Ending, Execution, Observer, Runtime};
 
 use super::block_on;
 use crate::args::{Format, Run};
@@ -10,9 +12,18 @@ use crate::{failure, input};
 
 pub(super) fn execute(run: &Run, runtime: &Runtime, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let mut value = input::read(run.input.as_deref())?;
-    let progress = printer.progress();
-    let options =
-        CallOptions { limits: run.limits.overrides(), progress: Some(progress), deterministic: run.deterministic };
+    let reporter = printer.progress();
+    let options = CallOptions {
+        limits: run.limits.overrides()?,
+        deterministic: run.deterministic,
+        // What it says is part of the document, for programs.
+        observer: match run.reading.format {
+            Format::Text => Some(Arc::clone(&reporter) as Arc<dyn Observer>),
+            Format::Json => None,
+        },
+        progress: Some(reporter),
+        ..CallOptions::default()
+    };
     let execution = block_on(async {
         if !run.set.is_empty() {
             let schema = runtime.input_schema(&run.tool, options.progress.clone()).await?;

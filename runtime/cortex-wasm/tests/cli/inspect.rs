@@ -610,7 +610,7 @@ fn help_is_asked_for_and_goes_to_standard_output() {
       121  no such tool, or its manifest is not valid
       122  the input breaks the tool's schema
       123  the tool could not be built; of `doctor`, no language could be
-      124  the tool hit a limit: fuel, memory, time or output
+      124  the tool hit a limit: fuel, memory, time, output or another
       125  the tool needs what it was not granted
       126  the tool crashed, or its answer is not JSON
       127  this program or machine failed
@@ -773,7 +773,7 @@ fn wrong_usage_ends_with_120_and_says_what_is_right() {
       121  no such tool, or its manifest is not valid
       122  the input breaks the tool's schema
       123  the tool could not be built; of `doctor`, no language could be
-      124  the tool hit a limit: fuel, memory, time or output
+      124  the tool hit a limit: fuel, memory, time, output or another
       125  the tool needs what it was not granted
       126  the tool crashed, or its answer is not JSON
       127  this program or machine failed

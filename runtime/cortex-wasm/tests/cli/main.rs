@@ -7,6 +7,10 @@ mod crash;
 #[cfg(test)]
 mod inspect;
 #[cfg(test)]
+mod mcp;
+#[cfg(test)]
+mod policy;
+#[cfg(test)]
 mod run;
 #[cfg(test)]
 mod session;

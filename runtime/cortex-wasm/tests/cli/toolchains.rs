@@ -78,11 +78,11 @@ fn the_doctor_says_what_is_here_what_is_missing_and_what_it_costs() {
     let ran = run_only(&session, &["doctor"], &[PYTHON, ("tinygo", "echo tinygo version 0.39.0")]);
     let lines: Vec<&str> = ran.worked().lines().collect();
     for expected in [
-        "rust        missing      needs rustc, cargo: curl https://sh.rustup.rs -sSf | sh",
-        "go          installable  the first build installs it, or `cortex-wasm toolchain install go` (about 254 MB)",
-        "tinygo      ready        tinygo version 0.39.0",
-        "python3     Python 3.12.0",
-        "node        not here; builds JavaScript and TypeScript: apt-get install nodejs npm, or see https://nodejs.org",
+        "rust          missing      needs rustc, cargo: curl https://sh.rustup.rs -sSf | sh",
+        "go            installable  the first build installs it, or `cortex-wasm toolchain install go` (about 254 MB)",
+        "tinygo        ready        tinygo version 0.39.0",
+        "python3       Python 3.12.0",
+        "node          not here; builds JavaScript and TypeScript: apt-get install nodejs npm, or see https://nodejs.org",
     ] {
         assert!(lines.contains(&expected), "{expected}\n{ran}");
     }

@@ -17,7 +17,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let executor = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut stdout = std::io::stdout();
     for _ in 0..count {
-        let execution = executor.block_on(runtime.call(tool, &serde_json::json!({}), CallOptions::default()))?;
+        // A line is printed once the execution is in the record.
+        let options = CallOptions { durable: true, ..CallOptions::default() };
+        let execution = executor.block_on(runtime.call(tool, &serde_json::json!({}), options))?;
         writeln!(stdout, "{}", execution.execution_id)?;
         stdout.flush()?;
     }

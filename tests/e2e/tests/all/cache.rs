@@ -77,7 +77,7 @@ fn answer(component: &Component) -> serde_json::Value {
     let function = component.function(None);
     let input =
         if function.is_some_and(|function| function.name == "grow") { json!({"elements": 1}) } else { json!({}) };
-    let call = Call { name: "guest", function, input: &input, limits: &limits, grants: &grants, seed: None };
+    let call = Call { function, ..Call::new("guest", &input, &limits, &grants) };
     let outcome = block_on(sandbox().invoke(component, call));
     assert_eq!(outcome.ending, Ending::Success, "{:?}", outcome.error);
     serde_json::from_str(outcome.result.unwrap().get()).unwrap()
@@ -165,6 +165,8 @@ fn rewrite(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     fs::write(path, bytes).unwrap();
 }
 
+/// Attack: a truncated or foreign `.cwasm` in the cache
+/// Ends: never loaded: it is compiled anew
 #[test]
 fn damaged_code_is_compiled_anew() {
     mends("truncated", |shelf| rewrite(&shelf.code(FORTY_TWO), |code| code.truncate(code.len() / 2)));
@@ -174,6 +176,8 @@ fn damaged_code_is_compiled_anew() {
     mends("missing", |shelf| fs::remove_file(shelf.code(FORTY_TWO)).unwrap());
 }
 
+/// Attack: a `.cwasm` with one flipped bit
+/// Ends: never loaded: it is compiled anew
 #[test]
 fn one_flipped_bit_anywhere_in_the_code_is_seen() {
     let places: [fn(usize) -> usize; 4] = [|_| 0, |length| length / 3, |length| length / 2, |length| length - 1];
@@ -188,6 +192,9 @@ fn one_flipped_bit_anywhere_in_the_code_is_seen() {
 }
 
 /// Sound code of the right engine that would load and run, of the size that was recorded.
+///
+/// Attack: the `.cwasm` of another component under this one's name
+/// Ends: never loaded: it is compiled anew
 #[test]
 fn code_of_another_component_is_not_run() {
     mends("the other's code", |shelf| {
@@ -237,6 +244,8 @@ fn a_damaged_record_is_not_believed() {
     });
 }
 
+/// Attack: a `.cwasm` that another user may write
+/// Ends: never loaded: it is compiled anew
 #[test]
 fn a_file_that_others_may_write_is_not_believed() {
     for mode in [0o666, 0o620, 0o602] {
@@ -341,6 +350,8 @@ fn code_that_two_components_share_goes_with_the_last_of_them() {
     assert_eq!(shelf.cache.usage().unwrap().entries.len(), 1);
 }
 
+/// Attack: a `.cwasm` of another version of the engine
+/// Ends: never loaded
 #[test]
 fn another_engine_s_code_is_shown_and_pruned_and_never_loaded() {
     let shelf = Shelf::new();

@@ -163,6 +163,8 @@ mod contract_command_panics {
 mod contract_command_isolated {
     use super::*;
 
+    /// Attack: files, sockets, name lookup, programs and variables without a grant
+    /// Ends: `success`: the guest itself asserts that all of it fails
     #[test]
     fn a_command_without_grants_reaches_no_file_no_network_and_no_variable() {
         assert_eq!(result(&call(guests::CONTRACT_COMMAND_ISOLATED, json!({}))), json!({}));
@@ -264,6 +266,9 @@ mod contract_tool_remembers {
     }
 
     /// With fewer slots than calls, so that every slot of the pool is used again by another call.
+    ///
+    /// Attack: finding another call in memory, globals or files, four at a time in four slots
+    /// Ends: `success`: nothing is there
     #[test]
     fn calls_at_the_same_time_share_nothing() {
         let sandbox = Sandbox::new(Allocation::Pooled { calls: 4 }).unwrap();
@@ -275,14 +280,7 @@ mod contract_tool_remembers {
                 for round in 0..50 {
                     let input = json!({"lane": lane, "round": round});
                     let (limits, grants) = (Limits::DEFAULT, Arc::new(Grants::none()));
-                    let call = Call {
-                        name: "guest",
-                        function: None,
-                        input: &input,
-                        limits: &limits,
-                        grants: &grants,
-                        seed: None,
-                    };
+                    let call = Call::new("guest", &input, &limits, &grants);
                     let outcome = sandbox.invoke(component, call).await;
                     let expected = json!({"calls": 1, "last": null, "file": null, "input": input});
                     assert_eq!(result(&outcome), expected);
@@ -321,6 +319,8 @@ mod contract_tool_hostile {
         assert_eq!(message(&outcome), "the result is not JSON: expected ident at line 1 column 2");
     }
 
+    /// Attack: results of the tool contract outside of memory, not aligned, not UTF-8, of no case
+    /// Ends: `trap`
     #[test]
     fn a_result_that_breaks_the_canonical_abi_is_a_trap() {
         for (case, why) in [
@@ -350,6 +350,9 @@ mod contract_tool_hostile {
     }
 
     /// The host cleans up after an answer by calling the guest once more, under the same limits.
+    ///
+    /// Attack: a right answer and a clean-up without end
+    /// Ends: `out_of_fuel`
     #[test]
     fn a_clean_up_without_end_is_stopped() {
         assert_eq!(hostile(9).ending, Ending::OutOfFuel);
@@ -401,6 +404,8 @@ mod contract_exports_nothing {
 mod contract_imports_unknown {
     use super::*;
 
+    /// Attack: an import that no host interface provides
+    /// Ends: `denied` before anything runs
     #[test]
     fn an_import_that_nobody_provides_is_denied_by_name() {
         let (ending, said) = refused(guests::CONTRACT_IMPORTS_UNKNOWN);

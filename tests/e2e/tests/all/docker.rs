@@ -21,7 +21,11 @@ use crate::host::block_on;
 pub(crate) fn engine() -> DockerSettings {
     let variables = ["PIP_CERT", "PIP_INDEX_URL", "NODE_EXTRA_CA_CERTS", "npm_config_registry"];
     let variables = variables.into_iter().filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)));
-    DockerSettings { host: std::env::var("DOCKER_HOST").ok(), variables: variables.collect(), ..DockerSettings::default() }
+    DockerSettings {
+        host: std::env::var("DOCKER_HOST").ok(),
+        variables: variables.collect(),
+        ..DockerSettings::default()
+    }
 }
 
 /// Tools in a folder of their own, and a home that nobody else has: what it leaves behind on the engine is its own.

@@ -49,7 +49,7 @@ pub(crate) fn invoke_function(guest: &str, function: Option<&str>, input: Value,
 /// The same of a guest that was loaded before.
 pub(crate) fn invoke_loaded(component: &Component, function: Option<&str>, input: &Value, limits: &Limits) -> Outcome {
     let (function, grants) = (component.function(function), Arc::new(Grants::none()));
-    let call = Call { name: "guest", function, input, limits, grants: &grants, seed: None };
+    let call = Call { function, ..Call::new("guest", input, limits, &grants) };
     block_on(sandbox().invoke(component, call))
 }
 
@@ -88,6 +88,11 @@ impl Tools {
              entrypoint: ./guest.wasm\n  resources: {{ {resources} }}\nparameters: [{parameters}]\n{sections}"
         );
         fs::write(root.join("tool.yml"), manifest).unwrap();
+    }
+
+    /// A tool's folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// Calls a tool by name or path.

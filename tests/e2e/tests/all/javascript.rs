@@ -111,7 +111,7 @@ fn wrong_source_is_told_in_esbuild_s_own_words() {
 }
 
 #[test]
-fn what_needs_an_event_loop_or_other_programs_is_planned_for_a_container() {
+fn the_plan_names_the_engine_and_what_needs_a_container() {
     let planned = |main: &str| {
         let source = Source::new("jsplan", "runtime: javascript", &[("main.js", main)]);
         plan(&source.spec(), Some(source.path()))
@@ -119,6 +119,18 @@ fn what_needs_an_event_loop_or_other_programs_is_planned_for_a_container() {
     let starts = planned("const cp = require('child_process');\n");
     assert_eq!(starts.backend, BackendKind::Docker);
     assert_eq!(starts.reasons[0].because, "`main.js:1` uses `child_process`, which starts other programs");
-    let waits = planned("export default async () => 1;\n");
-    assert_eq!(waits.reasons[0].because, "`main.js:1` uses `async`, which needs an engine with an event loop");
+    let requires = planned("import { go } from './lib';\nexport default go;\n");
+    assert_eq!(requires.backend, BackendKind::Wasm);
+    let because = |main: &str| planned(main).reasons.last().unwrap().because.clone();
+    let quickjs = "the engine is QuickJS: the program names nothing that only SpiderMonkey has";
+    assert_eq!(because("export default async (args) => fetch(args.url);\n"), quickjs);
+    let spidermonkey = "the engine is SpiderMonkey: the program names `crypto.subtle`, which QuickJS does not have";
+    assert_eq!(because("export default (args) => crypto.subtle.digest('SHA-1', args);\n"), spidermonkey);
+    let source = Source::new("jsinsists", "runtime: javascript, build: { engine: spidermonkey }", &[("main.js", "")]);
+    let insists = plan(&source.spec(), Some(source.path()));
+    assert_eq!(insists.reasons.last().unwrap().because, "the manifest says `engine: spidermonkey`");
+    let files = [("main.js", "require('./lib/net');\n"), ("lib/net.js", "\nrequire('node:net');\n")];
+    let source = Source::new("jsdeep", "runtime: javascript", &files);
+    let deep = plan(&source.spec(), Some(source.path()));
+    assert_eq!(deep.reasons[0].because, "`lib/net.js:2` uses `net`, which opens sockets");
 }

@@ -5,15 +5,21 @@ mod builds;
 #[cfg(test)]
 mod cache;
 #[cfg(test)]
+mod capabilities;
+#[cfg(test)]
 mod contracts;
 #[cfg(all(test, unix))]
 mod docker;
+#[cfg(test)]
+mod executions;
 #[cfg(test)]
 mod foreign;
 #[cfg(test)]
 mod go;
 #[cfg(test)]
 mod host;
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod javascript;
 #[cfg(test)]
@@ -26,3 +32,7 @@ mod python;
 mod record;
 #[cfg(test)]
 mod source;
+#[cfg(test)]
+mod web;
+#[cfg(test)]
+mod web_search;

@@ -58,6 +58,8 @@ fn input(port: u16) -> Value {
     json!({"authority": format!("127.0.0.1:{port}"), "path": "/a?KEY=mine&b=1"})
 }
 
+/// Attack: reading a secret from what the server says back, headers and body, cut into pieces
+/// Ends: `success` with the secret masked
 #[test]
 fn a_secret_goes_into_the_request_and_never_to_the_tool() {
     for (usage, sent) in [
@@ -80,6 +82,8 @@ fn a_secret_goes_into_the_request_and_never_to_the_tool() {
     }
 }
 
+/// Attack: having a secret sent to another server
+/// Ends: `success` without the secret
 #[test]
 fn a_secret_goes_to_its_own_servers_alone() {
     let (port, server) = echo();

@@ -1,6 +1,7 @@
-//! Asks for as many random bytes at once as its input says.
+//! Asks for as many random bytes at once as its input says, as often as it says.
 
 fn main() {
-    let bytes = wasip2::random::random::get_random_bytes(guests::number(&guests::input(), "bytes"));
-    println!("{}", bytes.len());
+    let input = guests::input();
+    let (bytes, times) = (guests::number(&input, "bytes"), guests::number(&input, "times"));
+    println!("{}", (0..times).map(|_| wasip2::random::random::get_random_bytes(bytes).len()).sum::<usize>());
 }

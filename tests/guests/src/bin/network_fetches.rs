@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 use wasip2::http::outgoing_handler::handle;
 use wasip2::http::types::{
-    Fields, FutureIncomingResponse, IncomingBody, IncomingResponse, Method, OutgoingBody, OutgoingRequest, RequestOptions,
-    Scheme,
+    Fields, FutureIncomingResponse, IncomingBody, IncomingResponse, Method, OutgoingBody, OutgoingRequest,
+    RequestOptions, Scheme,
 };
 use wasip2::io::streams::StreamError;
 
@@ -18,7 +18,11 @@ fn main() {
     let answers: Vec<Result<Value, String>> = if input["at_once"] == json!(true) {
         let begun: Vec<_> = requests.iter().map(begin).collect();
         // All are under way before the first answer is read.
-        begun.into_iter().zip(&requests).map(|(begun, request)| begun.and_then(|begun| finish(begun, request))).collect()
+        begun
+            .into_iter()
+            .zip(&requests)
+            .map(|(begun, request)| begun.and_then(|begun| finish(begun, request)))
+            .collect()
     } else {
         requests.iter().map(fetch).collect()
     };
@@ -73,7 +77,9 @@ fn begin(request: &Value) -> Result<FutureIncomingResponse, String> {
     };
     outgoing.set_scheme(Some(&scheme)).map_err(|()| "the scheme is malformed")?;
     outgoing.set_authority(guests::text(request, "authority")).map_err(|()| "the authority is malformed")?;
-    outgoing.set_path_with_query(Some(guests::text(request, "path").unwrap_or("/"))).map_err(|()| "the path is malformed")?;
+    outgoing
+        .set_path_with_query(Some(guests::text(request, "path").unwrap_or("/")))
+        .map_err(|()| "the path is malformed")?;
     let options = RequestOptions::new();
     if let Some(ms) = request["timeout_ms"].as_u64() {
         options.set_connect_timeout(Some(ms * 1_000_000)).expect("supported");

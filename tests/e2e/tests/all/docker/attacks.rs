@@ -202,7 +202,10 @@ fn other_processes_are_neither_seen_nor_reached() {
     let (_place, runtime) = place();
     let answer = attack(&runtime, "ptrace");
     assert_eq!(answer["attached"], json!([]));
-    assert!(answer["processes"].as_u64().unwrap() < 10 && answer["first"].as_str().unwrap().ends_with("init"), "{answer}");
+    assert!(
+        answer["processes"].as_u64().unwrap() < 10 && answer["first"].as_str().unwrap().ends_with("init"),
+        "{answer}"
+    );
     runtime.close().unwrap();
 }
 
@@ -249,7 +252,8 @@ fn only_granted_folders_are_there_and_reading_is_not_writing() {
     assert!(!refused.allowed && refused.capability == "filesystem", "{refused:?}");
     runtime.close().unwrap();
 
-    let granted = policy(&place, "tools: [{ tool: folders, grant: { filesystem: [{ host: ./outside, access: read }] } }]");
+    let granted =
+        policy(&place, "tools: [{ tool: folders, grant: { filesystem: [{ host: ./outside, access: read }] } }]");
     let runtime = place.runtime_with(|settings| cortex_runtime::Settings { policy: granted, ..settings });
     assert_eq!(answer(&call(&runtime, "folders", &json!({})))["secret"], true);
     runtime.close().unwrap();

@@ -83,7 +83,8 @@ fn two_hundred_calls_over_eight_threads_leave_nothing() {
             std::thread::spawn(move || {
                 let execute = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                 for _ in 0..25 {
-                    let execution = execute.block_on(runtime.call("text_stats", &input, CallOptions::default())).unwrap();
+                    let execution =
+                        execute.block_on(runtime.call("text_stats", &input, CallOptions::default())).unwrap();
                     assert_eq!(execution.ending, Ending::Success, "{}", said(&execution));
                     assert!(execution.result.as_ref().unwrap().get().contains(r#""word": "two", "count": 2"#));
                 }
@@ -147,7 +148,12 @@ fn an_image_is_built_once_and_old_ones_go() {
 fn a_base_image_that_cannot_be_had_is_named_and_a_failing_step_shows_its_words() {
     let place = Place::new();
     place.add("absent", "runtime: \"registry.invalid/none:1\", entrypoint: run", "", &[("run", "")]);
-    place.add("broken", "runtime: bash, entrypoint: main.sh, build: { build_command: \"echo these words; exit 7\" }", "", &[("main.sh", "")]);
+    place.add(
+        "broken",
+        "runtime: bash, entrypoint: main.sh, build: { build_command: \"echo these words; exit 7\" }",
+        "",
+        &[("main.sh", "")],
+    );
     let runtime = place.runtime_with(|settings| cortex_runtime::Settings { offline: true, ..settings });
     let execution = call(&runtime, "absent", &json!({}));
     assert_eq!(execution.ending, Ending::BackendUnavailable);

@@ -57,7 +57,8 @@ fn server() -> (u16, mpsc::Receiver<String>) {
             let Ok(stream) = stream else { break };
             let request = read_head(&stream);
             let mut stream = stream;
-            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{request}", request.len());
+            let answer =
+                format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{request}", request.len());
             let _the_client_may_have_gone = stream.write_all(answer.as_bytes());
             if sender.send(request).is_err() {
                 break;
@@ -155,7 +156,12 @@ fn an_exposed_secret_is_a_file_in_memory_and_is_taken_out_of_the_record() {
     let place = Place::new();
     let program = "import json, os\nfile = os.environ['TOKEN_FILE']\nvalue = open(file).read()\n\
                    print(json.dumps({'same': value == os.environ['TOKEN'], 'mode': oct(os.stat(file).st_mode & 0o777), 'value': value, 'bytes': len(value)}))\n";
-    place.add("holds", "entrypoint: main.py", "permissions: { secrets: [{ name: TOKEN, expose: true }] }", &[("main.py", program)]);
+    place.add(
+        "holds",
+        "entrypoint: main.py",
+        "permissions: { secrets: [{ name: TOKEN, expose: true }] }",
+        &[("main.py", program)],
+    );
     let value = "it's a \"secret\"\\n with $(words) `and` %s \u{fc}";
     let environment = [("CORTEX_SECRET_TOKEN".to_owned(), value.to_owned())].into();
     let runtime = place.runtime_with(|settings| cortex_runtime::Settings { environment, ..settings });

@@ -38,7 +38,8 @@ fn wrong(tool: &str) -> Option<Value> {
 fn every_standard_tool_answers_the_same_on_both_backends() {
     let place = Place::new();
     let containers = place.runtime();
-    let settings = Settings { manifests: vec![standard()], allocation: Allocation::OnDemand, ..Settings::new(source::home()) };
+    let settings =
+        Settings { manifests: vec![standard()], allocation: Allocation::OnDemand, ..Settings::new(source::home()) };
     let sandbox = Runtime::new(settings).unwrap();
     for tool in TOOLS {
         copy_standard(tool, &place.manifests().join(tool));
@@ -49,7 +50,11 @@ fn every_standard_tool_answers_the_same_on_both_backends() {
             assert_eq!((wasm, docker), ("wasm", "docker"), "{tool}: {}", said(&container));
             let text = |execution: &cortex_runtime::Execution| {
                 let result = execution.result.as_ref().map(|result| result.get().to_owned());
-                (execution.ending, result, execution.error.as_ref().map(|error| (error.code.clone(), error.message.clone())))
+                (
+                    execution.ending,
+                    result,
+                    execution.error.as_ref().map(|error| (error.code.clone(), error.message.clone())),
+                )
             };
             assert_eq!(text(&inside), text(&container), "{tool} {input}");
         }
@@ -81,7 +86,8 @@ fn unmodified_programs_answer_the_same_on_both_backends() {
         place.add(name, &format!("entrypoint: {file}"), "", &[(file, text)]);
         let sandbox = source::Source::new(name, &format!("entrypoint: {file}"), &[(file, text)]);
         for word in ["hello \"quoted\" \u{fc}\u{4e16}", "fail"] {
-            let (inside, container) = (sandbox.call(json!({ "do": word })), call(&runtime, name, &json!({ "do": word })));
+            let (inside, container) =
+                (sandbox.call(json!({ "do": word })), call(&runtime, name, &json!({ "do": word })));
             assert_eq!(container.backend.as_str(), "docker", "{}", said(&container));
             let text = |execution: &cortex_runtime::Execution| {
                 let error = execution.error.as_ref().map(|error| (error.code.clone(), error.exit_code));

@@ -43,7 +43,8 @@ fn a_warm_container_answers_one_call_and_is_replaced() {
 #[test]
 fn a_reused_process_keeps_its_promise_until_something_goes_wrong() {
     let place = Place::new();
-    let root = place.add("count", "entrypoint: main.py, reuse: true, resources: { timeout: 20 }", "", &[("main.py", COUNTS)]);
+    let root =
+        place.add("count", "entrypoint: main.py, reuse: true, resources: { timeout: 20 }", "", &[("main.py", COUNTS)]);
     let runtime = place.runtime();
     for expected in 1..=3 {
         let execution = call(&runtime, "count", &json!({}));

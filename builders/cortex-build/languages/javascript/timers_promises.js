@@ -1,0 +1,4 @@
+import { promises } from "./timers.js";
+
+export const { setTimeout, setImmediate, scheduler } = promises;
+export default promises;

@@ -1,0 +1,262 @@
+//! State of tools in SQLite: one database, a bucket for every tool.
+//!
+//! A bucket belongs to a tool of one name at one place. A name alone is the author's to choose: whoever calls a tool
+//! `notes` must not read what another `notes` has kept. The `scope` is for buckets that one tool may have several of, one for
+//! each session or user; today every call uses the one without a name.
+//!
+//! What a bucket holds is counted in its own row, in the same transaction as every change, so a quota costs no scan.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use cortex_sandbox::{State, StateError, StateHandle, StateLimits};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+
+use crate::registry::{Tool, ToolSource};
+
+/// How many keys are listed at once.
+const PAGE: u64 = 1000;
+
+/// How long to wait for another process that writes. The deadline of a call may be shorter, and does not wait for this.
+const BUSY: Duration = Duration::from_secs(5);
+
+const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS buckets (
+    id    INTEGER PRIMARY KEY,
+    tool  TEXT NOT NULL,
+    place TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    keys  INTEGER NOT NULL DEFAULT 0,
+    bytes INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (tool, place, scope)
+);
+CREATE TABLE IF NOT EXISTS entries (
+    bucket INTEGER NOT NULL REFERENCES buckets (id),
+    key    TEXT NOT NULL,
+    value  BLOB NOT NULL,
+    PRIMARY KEY (bucket, key)
+) WITHOUT ROWID";
+
+/// The database. Opened when a tool first uses its state: nobody else pays for it.
+#[derive(Clone, Debug)]
+pub(crate) struct States(Arc<Database>);
+
+#[derive(Debug)]
+struct Database {
+    path: PathBuf,
+    connection: Mutex<Option<Connection>>,
+}
+
+/// The values of one tool.
+#[derive(Debug)]
+struct Bucket {
+    database: Arc<Database>,
+    tool: String,
+    place: String,
+    scope: String,
+}
+
+impl States {
+    /// The database below a home folder.
+    pub(crate) fn new(home: &Path) -> Self {
+        Self(Arc::new(Database { path: home.join("state.db"), connection: Mutex::new(None) }))
+    }
+
+    /// The bucket of a tool.
+    pub(crate) fn of_tool(&self, tool: &Tool) -> StateHandle {
+        let place = match &tool.source {
+            ToolSource::Standard => String::new(),
+            ToolSource::Folder { root: path, .. } | ToolSource::Component(path) => {
+                fs_err::canonicalize(path).unwrap_or_else(|_| path.clone()).to_string_lossy().into_owned()
+            }
+        };
+        StateHandle(Arc::new(Bucket {
+            database: Arc::clone(&self.0),
+            tool: tool.spec.name.to_string(),
+            place,
+            scope: String::new(),
+        }))
+    }
+}
+
+impl Database {
+    fn open(&self) -> rusqlite::Result<Connection> {
+        let database = Connection::open(&self.path)?;
+        database.busy_timeout(BUSY)?;
+        database.pragma_update(None, "journal_mode", "WAL")?;
+        // With a write-ahead log this loses nothing when the process dies, and the last moments when the power fails.
+        database.pragma_update(None, "synchronous", "NORMAL")?;
+        database.execute_batch(SCHEMA)?;
+        Ok(database)
+    }
+
+    /// Does something in a transaction, which is kept if it worked. `Immediate` for those that write: two that read first
+    /// and then both want to write would each refuse the other.
+    fn within<T>(
+        &self,
+        behavior: TransactionBehavior,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StateError>,
+    ) -> Result<T, StateError> {
+        // A transaction that a panic left behind was rolled back when it was dropped.
+        let mut guard = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = match guard.take() {
+            Some(connection) => guard.insert(connection),
+            None => guard.insert(self.open().map_err(failed)?),
+        };
+        let transaction = connection.transaction_with_behavior(behavior).map_err(failed)?;
+        let done = work(&transaction)?;
+        transaction.commit().map_err(failed)?;
+        Ok(done)
+    }
+}
+
+fn failed(error: rusqlite::Error) -> StateError {
+    StateError::Database(error.into())
+}
+
+fn number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A bucket's row.
+struct Row {
+    id: i64,
+    keys: u64,
+    bytes: u64,
+}
+
+impl Bucket {
+    fn find(&self, transaction: &Transaction<'_>) -> rusqlite::Result<Option<Row>> {
+        let mut find = transaction
+            .prepare_cached("SELECT id, keys, bytes FROM buckets WHERE tool = ?1 AND place = ?2 AND scope = ?3")?;
+        find.query_row(params![self.tool, self.place, self.scope], |row| {
+            let count = |index| row.get::<_, i64>(index).map(|count| u64::try_from(count).unwrap_or(0));
+            Ok(Row { id: row.get(0)?, keys: count(1)?, bytes: count(2)? })
+        })
+        .optional()
+    }
+
+    fn find_or_create(&self, transaction: &Transaction<'_>) -> rusqlite::Result<Row> {
+        if let Some(row) = self.find(transaction)? {
+            return Ok(row);
+        }
+        transaction
+            .prepare_cached("INSERT INTO buckets (tool, place, scope) VALUES (?1, ?2, ?3)")?
+            .execute(params![self.tool, self.place, self.scope])?;
+        Ok(Row { id: transaction.last_insert_rowid(), keys: 0, bytes: 0 })
+    }
+
+    fn read(transaction: &Transaction<'_>, row: &Row, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
+        let mut read = transaction.prepare_cached("SELECT value FROM entries WHERE bucket = ?1 AND key = ?2")?;
+        read.query_row(params![row.id, key], |row| row.get(0)).optional()
+    }
+
+    fn write(
+        transaction: &Transaction<'_>,
+        row: &Row,
+        key: &str,
+        value: Option<&[u8]>,
+        limits: &StateLimits,
+    ) -> Result<(), StateError> {
+        let size = |value: &[u8]| (key.len() + value.len()) as u64;
+        let old = Self::read(transaction, row, key).map_err(failed)?;
+        let gone = old.as_deref().map_or(0, size);
+        let keys = row.keys + u64::from(value.is_some()) - u64::from(old.is_some()).min(row.keys);
+        let bytes = row.bytes.saturating_sub(gone) + value.map_or(0, size);
+        // What is there may be more than a limit that was lowered since: it can be read, and shrink.
+        if keys > limits.keys && keys > row.keys {
+            return Err(StateError::Full { what: "more keys", limit: "keys", most: limits.keys });
+        }
+        if bytes > limits.bytes && bytes > row.bytes {
+            return Err(StateError::Full { what: "more bytes of keys and values", limit: "size", most: limits.bytes });
+        }
+        let write =
+            || -> rusqlite::Result<()> {
+                match value {
+                    Some(value) => transaction
+                        .prepare_cached("INSERT OR REPLACE INTO entries (bucket, key, value) VALUES (?1, ?2, ?3)")?
+                        .execute(params![row.id, key, value])?,
+                    None => transaction
+                        .prepare_cached("DELETE FROM entries WHERE bucket = ?1 AND key = ?2")?
+                        .execute(params![row.id, key])?,
+                };
+                transaction
+                    .prepare_cached("UPDATE buckets SET keys = ?2, bytes = ?3 WHERE id = ?1")?
+                    .execute(params![row.id, number(keys), number(bytes)])?;
+                Ok(())
+            };
+        write().map_err(failed)
+    }
+
+    /// Changes a value to what `change` makes of it; `None` leaves it as it is.
+    fn change<T>(
+        &self,
+        key: &str,
+        limits: &StateLimits,
+        change: impl FnOnce(Option<&[u8]>) -> Result<(T, Option<Option<Vec<u8>>>), StateError>,
+    ) -> Result<T, StateError> {
+        self.database.within(TransactionBehavior::Immediate, |transaction| {
+            let row = self.find_or_create(transaction).map_err(failed)?;
+            let (answer, value) = change(Self::read(transaction, &row, key).map_err(failed)?.as_deref())?;
+            if let Some(value) = value {
+                Self::write(transaction, &row, key, value.as_deref(), limits)?;
+            }
+            Ok(answer)
+        })
+    }
+}
+
+impl State for Bucket {
+    fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StateError> {
+        self.database.within(TransactionBehavior::Deferred, |transaction| {
+            let Some(row) = self.find(transaction).map_err(failed)? else { return Ok(None) };
+            Self::read(transaction, &row, key).map_err(failed)
+        })
+    }
+
+    fn set(&self, key: &str, value: Option<&[u8]>, limits: &StateLimits) -> Result<(), StateError> {
+        self.database.within(TransactionBehavior::Immediate, |transaction| {
+            let row = self.find_or_create(transaction).map_err(failed)?;
+            Self::write(transaction, &row, key, value, limits)
+        })
+    }
+
+    fn keys(&self, from: u64) -> Result<Vec<String>, StateError> {
+        self.database.within(TransactionBehavior::Deferred, |transaction| {
+            let Some(row) = self.find(transaction).map_err(failed)? else { return Ok(Vec::new()) };
+            let read = || -> rusqlite::Result<Vec<String>> {
+                let mut keys = transaction
+                    .prepare_cached("SELECT key FROM entries WHERE bucket = ?1 ORDER BY key LIMIT ?2 OFFSET ?3")?;
+                keys.query_map(params![row.id, number(PAGE), number(from)], |row| row.get(0))?.collect()
+            };
+            read().map_err(failed)
+        })
+    }
+
+    /// A number is kept as its decimal digits, so that it can be read as text and set as text.
+    fn increment(&self, key: &str, delta: u64, limits: &StateLimits) -> Result<u64, StateError> {
+        self.change(key, limits, |value| {
+            let parse = |value: &[u8]| std::str::from_utf8(value).ok()?.trim().parse::<u64>().ok();
+            let sum = value.map_or(Some(0), parse).and_then(|number| number.checked_add(delta));
+            let sum = sum.ok_or_else(|| StateError::NoNumber(key.to_owned()))?;
+            Ok((sum, Some(Some(sum.to_string().into_bytes()))))
+        })
+    }
+
+    fn compare_and_swap(
+        &self,
+        key: &str,
+        expected: Option<&[u8]>,
+        value: Option<&[u8]>,
+        limits: &StateLimits,
+    ) -> Result<bool, StateError> {
+        self.change(key, limits, |found| {
+            let swaps = found == expected;
+            Ok((swaps, swaps.then(|| value.map(<[u8]>::to_vec))))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

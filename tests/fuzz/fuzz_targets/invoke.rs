@@ -1,0 +1,5 @@
+//! See [`fuzz::invoke`].
+
+#![no_main]
+
+fuzz::program!(fuzz::invoke);

@@ -1,0 +1,5 @@
+//! See [`fuzz::manifest`].
+
+#![no_main]
+
+fuzz::program!(fuzz::manifest);

@@ -1,0 +1,5 @@
+//! See [`fuzz::rules`].
+
+#![no_main]
+
+fuzz::program!(fuzz::rules);

@@ -1,0 +1,5 @@
+//! See [`fuzz::values`].
+
+#![no_main]
+
+fuzz::program!(fuzz::values);
