@@ -51,8 +51,8 @@ pub use cortex_manifest::{
     ResultForm, State as ToolState, ToolPattern, ToolSpec,
 };
 pub use cortex_sandbox::{
-    Allocation, CacheUsage, Captured, Contract, Decision, ENGINE_VERSION, Ending, Failure, Function, LimitError,
-    Limits, LogLevel, LogLine, Observer, Overrides, ToolProgress, Usage,
+    Allocation, CacheUsage, Captured, CompilerProgram, Contract, Decision, ENGINE_VERSION, Ending, Failure, Function,
+    LimitError, Limits, LogLevel, LogLine, Observer, Overrides, ToolProgress, Usage, compile_for_parent,
 };
 pub use error::RuntimeError;
 pub use event::{Event, Reloaded};
@@ -61,6 +61,7 @@ pub use executions::{Cancelling, Executions, Filter, Page, Record, Summary};
 pub use flight::Flight;
 pub use gate::{QueueLimits, QueueUsage};
 pub use identity::{ExecutionId, NoExecutionId};
+pub use limits::overrides as limits_of;
 pub use policy::{Permit, Policy};
 pub use recorder::Retention;
 pub use reference::{Target, ToolReference};

@@ -8,8 +8,8 @@ use std::time::Duration;
 use cortex_build::{BackendKind, Plan, Progress, Silent, Workshop, plan};
 use cortex_manifest::{InputSchema, InvalidInput};
 use cortex_sandbox::{
-    Allocation, CacheUsage, Call as SandboxCall, CompiledCache, DEFAULT_CACHE_BYTES, Ending, Failure, Interrupt,
-    LimitError, LimitSource, Limits, Observer, Outcome, Overrides, Sandbox,
+    Allocation, CacheUsage, Call as SandboxCall, CompiledCache, CompilerProgram, DEFAULT_CACHE_BYTES, Ending, Failure,
+    Interrupt, LimitError, LimitSource, Limits, Observer, Outcome, Overrides, Sandbox,
 };
 use serde_json::Value;
 use tokio::sync::broadcast;
@@ -23,6 +23,7 @@ use crate::executions::Executions;
 use crate::flight::Flights;
 use crate::gate::{Gate, QueueLimits, QueueUsage};
 use crate::identity::Identities;
+use crate::limits::compile_limits;
 use crate::load::{Ready, ReadyTools};
 use crate::policy::{Operator, Permit, Policy};
 use crate::recorder::{Recorder, Retention};
@@ -49,6 +50,9 @@ pub struct Settings {
     pub environment: BTreeMap<String, String>,
     /// How much compiled code is kept on disk.
     pub cache_bytes: u64,
+    /// What compiles components that nobody built here; without one, this process does, and neither its time nor its memory
+    /// is bounded.
+    pub compiler: Option<CompilerProgram>,
     /// Never fetch anything.
     pub offline: bool,
     /// How many calls run and wait; `None` lets them all in.
@@ -83,6 +87,7 @@ impl Settings {
             policy: Policy::default(),
             environment: BTreeMap::new(),
             cache_bytes: DEFAULT_CACHE_BYTES,
+            compiler: None,
             offline: false,
             queue: None,
             retention: Retention::default(),
@@ -162,7 +167,8 @@ impl Runtime {
     pub fn new(settings: Settings) -> Result<Self, RuntimeError> {
         create_home(&settings.home)?;
         let sandbox = Sandbox::new(settings.allocation)?;
-        let cache = CompiledCache::new(&sandbox, settings.home.join("compiled"), settings.cache_bytes);
+        let cache = CompiledCache::new(&sandbox, settings.home.join("compiled"), settings.cache_bytes)
+            .compiling_with(compile_limits(&settings.policy.spec().compile), settings.compiler);
         let workshop = Workshop::new(&settings.home, settings.offline);
         let identities = Identities::claim(&settings.home)?;
         let flights = Arc::new(Flights::default());

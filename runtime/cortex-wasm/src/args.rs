@@ -2,13 +2,12 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use cortex_manifest::{ByteSize, Capability, Fuel, Milliseconds, VariableName};
-use cortex_runtime::{BuilderKind, LANGUAGES, Overrides};
+use cortex_manifest::{ByteSize, Capability, Fuel, ManifestError, Milliseconds, Resources, VariableName};
+use cortex_runtime::{BuilderKind, LANGUAGES, Overrides, limits_of};
 
 use crate::exit_status;
 
@@ -97,6 +96,14 @@ pub(crate) enum Command {
     },
     /// Print the versions of this program and its engine
     Version(Reading),
+    /// Compile the component on standard input for a parent process
+    #[command(hide = true)]
+    Compile {
+        /// Bytes of memory
+        memory: u64,
+        /// Seconds
+        time: u64,
+    },
 }
 
 /// Calls a tool.
@@ -130,16 +137,18 @@ pub(crate) struct Limits {
     /// The most time, such as `5s` or `500ms`
     #[arg(long, value_name = "TIME")]
     timeout: Option<Milliseconds>,
+    /// Any limit, as `implementation.resources` names it: `disk=1M`, `http.requests=3`. May be given several times
+    #[arg(long = "limit", value_name = "NAME=VALUE")]
+    limits: Vec<String>,
 }
 
 impl Limits {
-    pub(crate) fn overrides(&self) -> Overrides {
-        Overrides {
-            fuel: self.fuel.map(Fuel::units),
-            timeout: self.timeout.map(|timeout| -> Duration { timeout.duration() }),
-            memory_bytes: self.memory.map(ByteSize::bytes),
-            ..Overrides::default()
-        }
+    pub(crate) fn overrides(&self) -> Result<Overrides, ManifestError> {
+        let mut limits = limits_of(&Resources::from_names(self.limits.iter().map(String::as_str))?);
+        limits.fuel = self.fuel.map(Fuel::units).or(limits.fuel);
+        limits.timeout = self.timeout.map(Milliseconds::duration).or(limits.timeout);
+        limits.memory_bytes = self.memory.map(ByteSize::bytes).or(limits.memory_bytes);
+        Ok(limits)
     }
 }
 
@@ -443,7 +452,8 @@ impl Command {
             | Self::Serve(_)
             | Self::Token(_)
             | Self::Schema { .. }
-            | Self::Completions { .. } => Format::Text,
+            | Self::Completions { .. }
+            | Self::Compile { .. } => Format::Text,
         }
     }
 }

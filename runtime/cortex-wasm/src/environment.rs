@@ -25,6 +25,11 @@ pub(crate) fn variables() -> std::collections::BTreeMap<String, String> {
         .collect()
 }
 
+/// Where this program is, if the system knows.
+pub(crate) fn this_program() -> Option<PathBuf> {
+    std::env::current_exe().ok()
+}
+
 /// The token for a server.
 pub(crate) fn token() -> Option<String> {
     variable(CORTEX_TOKEN)?.into_string().ok()
