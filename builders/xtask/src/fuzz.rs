@@ -110,7 +110,7 @@ fn more_arguments(arguments: &[OsString]) -> Vec<OsString> {
     }
     let mut more: Vec<OsString> = Vec::new();
     for flag in [
-        "opt-level=2",
+        "opt-level=1",
         "passes=sancov-module",
         "llvm-args=-sanitizer-coverage-level=4",
         "llvm-args=-sanitizer-coverage-inline-8bit-counters",

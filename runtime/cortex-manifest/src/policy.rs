@@ -13,13 +13,13 @@ use serde::Serialize;
 
 use crate::error::{ManifestError, Problems};
 use crate::located::{Located, Position};
-use crate::name::VariableName;
+use crate::name::{ToolName, VariableName};
 use crate::network::NetworkRule;
 use crate::path::HostPath;
-use crate::quantity::shorten;
-use crate::raw::{RawAccess, RawCapabilities, RawFolder, RawPolicy, RawToolPolicy};
+use crate::quantity::{ByteSize, Milliseconds, shorten};
+use crate::raw::{RawAccess, RawCapabilities, RawCompile, RawFolder, RawPolicy, RawToolPolicy};
 use crate::rule::Rule;
-use crate::spec::{Access, Resources, network_rule};
+use crate::spec::{Access, HostPart, Resources, host_part, network_rule, quantity_of};
 use crate::yaml;
 
 /// What an operator allows. The default is what holds without a file: asking is granting.
@@ -35,8 +35,19 @@ pub struct PolicySpec {
     pub ceilings: Resources,
     /// What tools get that ask for nothing.
     pub defaults: Resources,
+    /// What compiling one component may use.
+    pub compile: CompileResources,
     /// In the order written.
     pub tools: Vec<ToolPolicy>,
+}
+
+/// What compiling one component may use. `None` is the runtime's default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct CompileResources {
+    pub size_bytes: Option<ByteSize>,
+    pub time_ms: Option<Milliseconds>,
+    pub memory_bytes: Option<ByteSize>,
 }
 
 /// What an operator allows some tools.
@@ -49,6 +60,8 @@ pub struct ToolPolicy {
     pub tool: ToolPattern,
     pub trust: Option<bool>,
     pub grant: Capabilities,
+    /// Servers that the tools get though their manifests do not ask for them.
+    pub extend: Vec<NetworkRule>,
     pub deny: Capabilities,
     pub ceilings: Resources,
     pub defaults: Resources,
@@ -64,6 +77,10 @@ pub struct Capabilities {
     pub environment: Vec<VariableName>,
     pub secrets: Vec<VariableName>,
     pub state: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub host: Vec<HostPart>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub relics: Vec<ToolName>,
 }
 
 /// A folder of the host, and what is below it.
@@ -142,6 +159,7 @@ impl PolicySpec {
             }),
             ceilings: raw.ceilings.map(|raw| Resources::from_raw(&raw, problems)).unwrap_or_default(),
             defaults: raw.defaults.map(|raw| Resources::from_raw(&raw, problems)).unwrap_or_default(),
+            compile: raw.compile.map(|raw| CompileResources::from_raw(&raw, problems)).unwrap_or_default(),
             tools: tools.into_iter().filter_map(|raw| ToolPolicy::from_raw(raw, problems)).collect(),
         }
     }
@@ -158,6 +176,16 @@ fn check_header(raw: &RawPolicy, at: Position, problems: &mut Problems) {
     }
     if let Some(version) = raw.version.as_ref().filter(|version| version.value.0 != "1.0") {
         problems.add(version.at, Rule::Version { version: shorten(&version.value.0) });
+    }
+}
+
+impl CompileResources {
+    fn from_raw(raw: &RawCompile, problems: &mut Problems) -> CompileResources {
+        CompileResources {
+            size_bytes: quantity_of("size", raw.size.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            time_ms: quantity_of("time", raw.time.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            memory_bytes: quantity_of("memory", raw.memory.as_ref().map(|l| (&l.value.0, l.at)), problems),
+        }
     }
 }
 
@@ -178,6 +206,13 @@ impl ToolPolicy {
             line: at.line,
             trust: raw.trust,
             grant: raw.grant.map(|raw| Capabilities::from_raw(raw, problems)).unwrap_or_default(),
+            extend: raw
+                .extend
+                .and_then(|raw| raw.network)
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|rule| network_rule(rule, problems))
+                .collect(),
             deny: raw.deny.map(|raw| Capabilities::from_raw(raw, problems)).unwrap_or_default(),
             ceilings: raw.ceilings.map(|raw| Resources::from_raw(&raw, problems)).unwrap_or_default(),
             defaults: raw.defaults.map(|raw| Resources::from_raw(&raw, problems)).unwrap_or_default(),
@@ -195,6 +230,10 @@ impl Capabilities {
         }
         for folder in raw.filesystem.unwrap_or_default() {
             all.filesystem.extend(Folder::from_raw(folder, problems));
+        }
+        all.host = raw.host.unwrap_or_default().into_iter().map(|part| host_part(part.value)).collect();
+        for name in raw.relics.unwrap_or_default() {
+            all.relics.extend(problems.check(name.at, ToolName::new(name.value).map_err(Rule::Name)));
         }
         let mut names = |names: Option<Vec<Located<String>>>| -> Vec<VariableName> {
             let names = names.unwrap_or_default().into_iter();

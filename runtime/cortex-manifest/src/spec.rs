@@ -12,6 +12,7 @@ mod parameter;
 mod permissions;
 
 pub use build::{Build, BuildArgs, Engine, Sha256Digest, Target};
+pub(crate) use field::quantity_of;
 pub use health_check::{Command, Expected, HealthCheck};
 pub use implementation::{
     Backend, Entrypoint, FileResources, HttpResources, Implementation, ImplementationType, Resources, Runtime,
@@ -19,8 +20,8 @@ pub use implementation::{
 };
 pub use mcp::{Ask, Mcp, Publish, ResultForm};
 pub use parameter::{Parameter, ParameterType, Validation};
-pub(crate) use permissions::network_rule;
 pub use permissions::{Access, FolderRequest, HostPart, Permissions, SecretRequest, SecretUse};
+pub(crate) use permissions::{host_part, network_rule};
 
 use std::collections::BTreeMap;
 use std::path::Path;

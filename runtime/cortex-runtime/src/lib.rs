@@ -15,6 +15,7 @@
 
 mod audit;
 mod backend;
+mod backends;
 mod call;
 mod check;
 mod database;
@@ -46,21 +47,23 @@ pub use cortex_build::{
     BackendKind, BuildError, BuilderKind, LANGUAGES, Plan, Program, Progress, Silent, State, Toolchain, Toolchains,
     machine, plan, template,
 };
+pub use cortex_docker::{Bases, DockerError, DockerSettings, Image, Listed as Container};
 pub use cortex_manifest::{
     Access, Ask, InputSchema, ManifestError, ManifestPath, Method, Parameter, ParameterType, Permissions, Publish,
     ResultForm, State as ToolState, ToolPattern, ToolSpec,
 };
 pub use cortex_sandbox::{
-    Allocation, CacheUsage, Captured, Contract, Decision, ENGINE_VERSION, Ending, Failure, Function, LimitError,
-    Limits, LogLevel, LogLine, Observer, Overrides, ToolProgress, Usage,
+    Allocation, CacheUsage, Captured, CompilerProgram, Contract, Decision, ENGINE_VERSION, Ending, Failure, Function,
+    LimitError, Limits, LogLevel, LogLine, Observer, Overrides, ToolProgress, Usage, compile_for_parent,
 };
 pub use error::RuntimeError;
-pub use event::Event;
+pub use event::{Event, Reloaded};
 pub use execution::{Caller, Execution, Status};
 pub use executions::{Cancelling, Executions, Filter, Page, Record, Summary};
 pub use flight::Flight;
 pub use gate::{QueueLimits, QueueUsage};
 pub use identity::{ExecutionId, NoExecutionId};
+pub use limits::overrides as limits_of;
 pub use policy::{Permit, Policy};
 pub use recorder::Retention;
 pub use reference::{Target, ToolReference};

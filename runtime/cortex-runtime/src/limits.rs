@@ -1,7 +1,7 @@
 //! From the resources that a manifest or a policy names to the sandbox's limits.
 
-use cortex_manifest::{ByteSize, Count, Fuel, Milliseconds, Resources};
-use cortex_sandbox::{FileOverrides, HttpOverrides, Overrides, StateOverrides};
+use cortex_manifest::{ByteSize, CompileResources, Count, Fuel, Milliseconds, Resources};
+use cortex_sandbox::{CompileLimits, FileOverrides, HttpOverrides, Overrides, StateOverrides};
 
 use crate::registry::Tool;
 
@@ -10,8 +10,18 @@ pub(crate) fn asked(tool: &Tool) -> Overrides {
     overrides(&tool.spec.implementation.resources)
 }
 
+/// The limits of compiling: the defaults, changed by what the policy says.
+pub(crate) fn compile_limits(written: &CompileResources) -> CompileLimits {
+    let default = CompileLimits::default();
+    CompileLimits {
+        component_bytes: written.size_bytes.map_or(default.component_bytes, ByteSize::bytes),
+        timeout: written.time_ms.map_or(default.timeout, Milliseconds::duration),
+        memory_bytes: written.memory_bytes.map_or(default.memory_bytes, ByteSize::bytes),
+    }
+}
+
 /// The limits that a section names.
-pub(crate) fn overrides(resources: &Resources) -> Overrides {
+pub fn overrides(resources: &Resources) -> Overrides {
     let http = resources.http.unwrap_or_default();
     let (files, state) = (resources.files.unwrap_or_default(), resources.state.unwrap_or_default());
     let in_memory = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);

@@ -138,6 +138,7 @@ impl Judge<'_> {
         self.secrets(&mut grants, supplies);
         self.folders(&mut grants);
         self.state(&mut grants, supplies);
+        self.host();
         let limits = self.limits(ceiling);
         grants.refused = self.permits.iter().filter(|permit| !permit.granted).map(Refusal::from).collect();
         Ok(Decided { grants, limits, permits: self.permits })
@@ -149,12 +150,24 @@ impl Judge<'_> {
             let any = |of: &Capabilities| of.network.iter().any(|mine| mine.contains(rule));
             self.judge("network", rule.to_string(), any, any, &format!("network: [{}]", quoted(rule)));
         }
-        grants.network = asked.iter().map(network_rule).collect();
+        let extended: Vec<_> =
+            self.entries.iter().flat_map(|entry| entry.extend.iter().map(|rule| (rule, entry.line))).collect();
+        for (rule, line) in &extended {
+            let because = format!("{}:{line} adds it to what the manifest asks for", self.policy.file());
+            let (capability, target) = ("network", rule.to_string());
+            let permit = Permit { capability, target, granted: true, because, allow: None, exposed: false };
+            self.permits.push(permit);
+        }
+        let extended = || extended.iter().map(|(rule, _)| network_rule(rule));
+        grants.network = asked.iter().map(network_rule).chain(extended()).collect();
         let rules = |pick: fn(&ToolPolicy) -> &Capabilities| {
             self.entries.iter().flat_map(|entry| &pick(entry).network).map(network_rule).collect()
         };
         grants.operator = OperatorRules {
-            granted: (!self.trusted).then(|| rules(|entry| &entry.grant)),
+            granted: (!self.trusted).then(|| {
+                let granted: Vec<Rule> = rules(|entry| &entry.grant);
+                granted.into_iter().chain(extended()).collect()
+            }),
             denied: rules(|entry| &entry.deny),
             tool: self.tool.spec.name.to_string(),
         };
@@ -273,6 +286,15 @@ impl Judge<'_> {
             let any = |of: &Capabilities| of.state;
             let granted = self.judge("state", self.tool.spec.name.to_string(), any, any, "state: true");
             grants.state = granted.then(|| supplies.states.of_tool(self.tool));
+        }
+    }
+
+    /// What of the machine a container may look at. The sandbox has no way to show it.
+    fn host(&mut self) {
+        for part in &self.tool.spec.permissions.host {
+            let any = |of: &Capabilities| of.host.contains(part);
+            let name = part.as_str();
+            self.judge("host", name.to_owned(), any, any, &format!("host: [{name}]"));
         }
     }
 

@@ -6,23 +6,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cortex_build::{BackendKind, Plan, Progress, Silent, Workshop, plan};
+use cortex_docker::{DockerBackend, DockerSettings};
 use cortex_manifest::{InputSchema, InvalidInput};
 use cortex_sandbox::{
-    Allocation, CacheUsage, Call as SandboxCall, CompiledCache, DEFAULT_CACHE_BYTES, Ending, Failure, Interrupt,
-    LimitError, LimitSource, Limits, Observer, Outcome, Overrides, Sandbox,
+    Allocation, CacheUsage, Call as SandboxCall, CompiledCache, CompilerProgram, DEFAULT_CACHE_BYTES, Ending, Failure,
+    Interrupt, LimitError, LimitSource, Limits, Observer, Outcome, Overrides, Sandbox,
 };
 use serde_json::Value;
 use tokio::sync::broadcast;
 
-use crate::backend::{Backend, LoadFailure, Prepared, SandboxBackend};
+use crate::backend::{LoadFailure, Prepared, SandboxBackend};
+use crate::backends::Backends;
 use crate::call::Clock;
 use crate::error::RuntimeError;
-use crate::event::{EVENTS, Event};
+use crate::event::{EVENTS, Event, Reloaded};
 use crate::execution::Caller;
 use crate::executions::Executions;
 use crate::flight::Flights;
 use crate::gate::{Gate, QueueLimits, QueueUsage};
 use crate::identity::Identities;
+use crate::limits::compile_limits;
 use crate::load::{Ready, ReadyTools};
 use crate::policy::{Operator, Permit, Policy};
 use crate::recorder::{Recorder, Retention};
@@ -49,6 +52,11 @@ pub struct Settings {
     pub environment: BTreeMap<String, String>,
     /// How much compiled code is kept on disk.
     pub cache_bytes: u64,
+    /// What compiles components that nobody built here; without one, this process does, and neither its time nor its memory
+    /// is bounded.
+    pub compiler: Option<CompilerProgram>,
+    /// The container engine, and what images are made of. Its home is this one.
+    pub docker: DockerSettings,
     /// Never fetch anything.
     pub offline: bool,
     /// How many calls run and wait; `None` lets them all in.
@@ -57,6 +65,9 @@ pub struct Settings {
     pub retention: Retention,
     /// Hears of every call.
     pub telemetry: Option<Arc<dyn Telemetry>>,
+    /// Whoever made the runtime calls [`Runtime::reload`] when tools' files change. Without that, the first call after a
+    /// change looks, builds and waits.
+    pub watched: bool,
 }
 
 impl std::fmt::Debug for Settings {
@@ -80,10 +91,13 @@ impl Settings {
             policy: Policy::default(),
             environment: BTreeMap::new(),
             cache_bytes: DEFAULT_CACHE_BYTES,
+            compiler: None,
+            docker: DockerSettings::default(),
             offline: false,
             queue: None,
             retention: Retention::default(),
             telemetry: None,
+            watched: false,
         }
     }
 }
@@ -109,6 +123,10 @@ pub struct CallOptions {
     pub durable: bool,
     /// The W3C `traceparent` of what the call is a part of.
     pub traceparent: Option<String>,
+    /// Variables that the tool sees besides its own, in this call only.
+    pub environment: BTreeMap<String, String>,
+    /// No network in this call, whatever was granted.
+    pub no_network: bool,
 }
 
 /// Where in its input a tool finds [`CallOptions::context`].
@@ -131,7 +149,7 @@ pub struct Runtime(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     registry: Registry,
-    backend: SandboxBackend,
+    backends: Backends,
     pub(crate) ready: ReadyTools,
     operator: Operator,
     pub(crate) flights: Arc<Flights>,
@@ -154,16 +172,25 @@ impl Runtime {
     pub fn new(settings: Settings) -> Result<Self, RuntimeError> {
         create_home(&settings.home)?;
         let sandbox = Sandbox::new(settings.allocation)?;
-        let cache = CompiledCache::new(&sandbox, settings.home.join("compiled"), settings.cache_bytes);
+        let cache = CompiledCache::new(&sandbox, settings.home.join("compiled"), settings.cache_bytes)
+            .compiling_with(compile_limits(&settings.policy.spec().compile), settings.compiler);
         let workshop = Workshop::new(&settings.home, settings.offline);
+        let docker = DockerSettings { home: settings.home.clone(), offline: settings.offline, ..settings.docker };
+        // A process of one call has nothing for a container to wait for.
+        let keeps = matches!(settings.allocation, Allocation::Pooled { .. });
+        let backends = Backends {
+            sandbox: SandboxBackend { sandbox, cache, workshop },
+            bases: docker.bases.clone(),
+            docker: DockerBackend::new(docker, keeps),
+        };
         let identities = Identities::claim(&settings.home)?;
         let flights = Arc::new(Flights::default());
         let recorder =
             Recorder::start(&settings.home, identities.process()?, Arc::clone(&flights), settings.retention)?;
         Ok(Self(Arc::new(Inner {
             registry: Registry::new(settings.manifests),
-            backend: SandboxBackend { sandbox, cache, workshop },
-            ready: ReadyTools::new(),
+            backends,
+            ready: ReadyTools::new(settings.watched),
             operator: Operator {
                 policy: settings.policy,
                 environment: settings.environment,
@@ -215,7 +242,7 @@ impl Runtime {
             return 0;
         }
         let left = self.0.flights.all();
-        left.iter().for_each(|flight| flight.stop());
+        left.iter().for_each(|flight| flight.cancel());
         // A guest is stopped at its next tick.
         let _ = tokio::time::timeout(Duration::from_secs(5), gate.emptied()).await;
         left.len()
@@ -276,31 +303,77 @@ impl Runtime {
 
     /// Builds a tool and compiles it for this machine. `force` builds what is there already. Blocks.
     pub fn build(&self, tool: &str, force: bool, progress: &dyn Progress) -> Result<Prepared, RuntimeError> {
+        self.build_for(tool, None, force, progress)
+    }
+
+    /// The same for one backend, whichever the plan names. Blocks.
+    pub fn build_for(
+        &self,
+        tool: &str,
+        backend: Option<BackendKind>,
+        force: bool,
+        progress: &dyn Progress,
+    ) -> Result<Prepared, RuntimeError> {
         let found = self.tool(tool)?;
-        Ok(self.0.backend.prepare(&found, force, progress)?)
+        let backend = backend.unwrap_or_else(|| Backends::of(&found));
+        Ok(self.0.backends.prepare(&found, backend, force, progress)?)
+    }
+
+    pub(crate) fn backends(&self) -> &Backends {
+        &self.0.backends
+    }
+
+    /// The digest of a tool's component, if it is built. Builds nothing. Blocks.
+    pub fn built(&self, tool: &str) -> Result<Option<String>, RuntimeError> {
+        let found = self.tool(tool)?;
+        self.0.backends.sandbox.built(&found).map_err(|error| LoadFailure::building(&found, &error).into())
+    }
+
+    /// Looks at the files of all tools that are ready, and swaps those that have changed: calls go on with the old version
+    /// until the new one is ready, and for good if it does not build. Calls in flight end with what they began with.
+    /// Blocks, as long as builds take. Returns the tools that have changed, and whether they were swapped.
+    pub fn reload(&self, progress: &dyn Progress) -> Vec<Reloaded> {
+        let inner = &self.0;
+        let changed = inner.ready.changed();
+        let reload = |reference: String| {
+            let loaded = inner.ready.load(&inner.registry, &inner.backends, &inner.operator, &reference, progress);
+            let error = match loaded {
+                Ok(Ok(_)) => None,
+                Ok(Err(failed)) => Some(failed.failure.message),
+                Err(error) => {
+                    if matches!(error, RuntimeError::UnknownTool { .. } | RuntimeError::NoTool { .. }) {
+                        inner.ready.forget(&reference);
+                    }
+                    Some(error.to_string())
+                }
+            };
+            let reloaded = Reloaded { tool: reference, error };
+            inner.tell(|| Event::Reloaded(reloaded.clone()));
+            reloaded
+        };
+        changed.into_iter().map(reload).collect()
     }
 
     /// Waits until every execution is written, if this is the last clone, and says whether recording failed.
     pub fn close(self) -> Result<(), RuntimeError> {
-        Arc::into_inner(self.0).map_or(Ok(()), |mut inner| inner.recorder.close())
+        Arc::into_inner(self.0).map_or(Ok(()), |mut inner| {
+            inner.backends.docker.close();
+            inner.recorder.close()
+        })
     }
 
     /// What the cache of compiled code holds.
     pub fn cache_usage(&self) -> Result<CacheUsage, RuntimeError> {
-        Ok(self.0.backend.cache.usage()?)
+        Ok(self.0.backends.sandbox.cache.usage()?)
     }
 
     /// Drops compiled code, the longest unused first, until at most `keep_bytes` are left. Returns the bytes freed.
     pub fn prune_cache(&self, keep_bytes: u64) -> Result<u64, RuntimeError> {
-        Ok(self.0.backend.cache.prune(keep_bytes)?)
+        Ok(self.0.backends.sandbox.cache.prune(keep_bytes)?)
     }
 }
 
 impl Inner {
-    pub(crate) fn backend_kind(&self) -> BackendKind {
-        self.backend.kind()
-    }
-
     /// Tells those who watch, if there are any.
     pub(crate) fn tell(&self, event: impl FnOnce() -> Event) {
         if self.events.receiver_count() > 0 {
@@ -323,7 +396,7 @@ impl Inner {
         }
         let load = move || {
             let progress: &dyn Progress = progress.as_deref().unwrap_or(&Silent);
-            inner.ready.load(&inner.registry, &inner.backend, &inner.operator, &tool, progress)
+            inner.ready.load(&inner.registry, &inner.backends, &inner.operator, &tool, progress)
         };
         // Building and compiling block; other calls go on meanwhile.
         tokio::task::spawn_blocking(load).await.map_err(|error| RuntimeError::Io(std::io::Error::other(error)))?
@@ -353,12 +426,21 @@ impl Inner {
             Ok(limits) => limits,
             Err(error) => return refused(&error),
         };
+        let mut grants = std::borrow::Cow::Borrowed(&ready.grants);
+        if options.no_network || !options.environment.is_empty() {
+            let grants = Arc::make_mut(grants.to_mut());
+            if options.no_network {
+                grants.network.clear();
+            }
+            grants.environment.retain(|(name, _)| !options.environment.contains_key(name));
+            grants.environment.extend(options.environment.clone());
+        }
         let call = SandboxCall {
             name: ready.tool.spec.name.as_str(),
             function: None,
             input: &input,
             limits: &limits,
-            grants: &ready.grants,
+            grants: &grants,
             seed: options.deterministic,
             observer: options.observer.as_ref(),
             interrupt: Some(interrupt),

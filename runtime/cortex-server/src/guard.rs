@@ -135,7 +135,8 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let sane = |id: &&HeaderValue| {
         let bytes = id.as_bytes();
-        (1..=64).contains(&bytes.len()) && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
+        (1..=64).contains(&bytes.len())
+            && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
     };
     headers.get(&REQUEST_ID).filter(sane).cloned().unwrap_or_else(|| {
         let id = format!("req_{:x}", NEXT.fetch_add(1, Ordering::Relaxed));

@@ -93,9 +93,8 @@ impl ServerTelemetry {
 impl Telemetry for ServerTelemetry {
     fn begin(&self, tool: &str, parent: Option<&str>) -> Option<Box<dyn CallSpan>> {
         let otlp = self.otlp.as_ref()?;
-        let context = parent.and_then(parse).map_or_else(Context::new, |parent| {
-            Context::new().with_remote_span_context(parent)
-        });
+        let context =
+            parent.and_then(parse).map_or_else(Context::new, |parent| Context::new().with_remote_span_context(parent));
         let builder = otlp
             .tracer
             .span_builder("call")

@@ -2,15 +2,18 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use cortex_manifest::{ByteSize, Capability, Fuel, Milliseconds, VariableName};
-use cortex_runtime::{BuilderKind, LANGUAGES, Overrides};
+use cortex_manifest::{ByteSize, Capability, Fuel, ManifestError, Milliseconds, Resources, VariableName};
+use cortex_runtime::{BackendKind, BuilderKind, LANGUAGES, Overrides, limits_of};
 
 use crate::exit_status;
+
+mod server;
+
+pub(crate) use server::{Executions as ExecutionsArgs, ExecutionsAction, Serve, Token, TokenAction, TokenScope};
 
 /// Runs tools for AI agents, each call in a fresh WebAssembly sandbox.
 #[derive(Debug, Parser)]
@@ -52,6 +55,16 @@ pub(crate) enum Command {
     Plan(Tool),
     /// Build tools and compile them for this machine
     Build(Build),
+    /// Print the Dockerfile that a tool's image is built from
+    Dockerfile(Tool),
+    /// List the images of tools, or remove old ones
+    Image(Image),
+    /// List the containers that belong to this home
+    Ps(Reading),
+    /// Kill and remove containers
+    Stop(Container),
+    /// Print what containers have written
+    Logs(Container),
     /// Run tools' health checks and examples
     Test(Test),
     /// Write a new tool that works, to begin with
@@ -72,6 +85,12 @@ pub(crate) enum Command {
     Secret(Secret),
     /// Offer the tools to agents over the Model Context Protocol
     Mcp(Mcp),
+    /// Serve the tools over HTTP and MCP, with a console
+    Serve(Serve),
+    /// Make, list or revoke the tokens that a server asks for
+    Token(Token),
+    /// Show what was called, or stop what goes on
+    Executions(ExecutionsArgs),
     /// Print the JSON Schema of manifests or of policies, for editors
     Schema {
         /// What of
@@ -87,6 +106,14 @@ pub(crate) enum Command {
     },
     /// Print the versions of this program and its engine
     Version(Reading),
+    /// Compile the component on standard input for a parent process
+    #[command(hide = true)]
+    Compile {
+        /// Bytes of memory
+        memory: u64,
+        /// Seconds
+        time: u64,
+    },
 }
 
 /// Calls a tool.
@@ -120,16 +147,18 @@ pub(crate) struct Limits {
     /// The most time, such as `5s` or `500ms`
     #[arg(long, value_name = "TIME")]
     timeout: Option<Milliseconds>,
+    /// Any limit, as `implementation.resources` names it: `disk=1M`, `http.requests=3`. May be given several times
+    #[arg(long = "limit", value_name = "NAME=VALUE")]
+    limits: Vec<String>,
 }
 
 impl Limits {
-    pub(crate) fn overrides(&self) -> Overrides {
-        Overrides {
-            fuel: self.fuel.map(Fuel::units),
-            timeout: self.timeout.map(|timeout| -> Duration { timeout.duration() }),
-            memory_bytes: self.memory.map(ByteSize::bytes),
-            ..Overrides::default()
-        }
+    pub(crate) fn overrides(&self) -> Result<Overrides, ManifestError> {
+        let mut limits = limits_of(&Resources::from_names(self.limits.iter().map(String::as_str))?);
+        limits.fuel = self.fuel.map(Fuel::units).or(limits.fuel);
+        limits.timeout = self.timeout.map(Milliseconds::duration).or(limits.timeout);
+        limits.memory_bytes = self.memory.map(ByteSize::bytes).or(limits.memory_bytes);
+        Ok(limits)
     }
 }
 
@@ -178,8 +207,56 @@ pub(crate) struct Build {
     /// Build even what is there already
     #[arg(long)]
     pub(crate) force: bool,
+    /// What to build for, instead of what the plan names
+    #[arg(long, value_enum)]
+    pub(crate) backend: Option<Target>,
     #[command(flatten)]
     pub(crate) reading: Reading,
+}
+
+/// What a tool can be built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Target {
+    /// A component
+    Wasm,
+    /// An image
+    Docker,
+}
+
+impl Target {
+    pub(crate) fn kind(self) -> BackendKind {
+        match self {
+            Self::Wasm => BackendKind::Wasm,
+            Self::Docker => BackendKind::Docker,
+        }
+    }
+}
+
+/// Images.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Image {
+    #[command(subcommand)]
+    pub(crate) action: ImageAction,
+}
+
+/// What to do with images.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImageAction {
+    /// Show them, the newest of a tool first
+    List(Reading),
+    /// Remove all but the newest of every tool
+    Prune {
+        /// How many of a tool to keep
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        keep: usize,
+    },
+}
+
+/// Containers of one name.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Container {
+    /// A container's name or id, or the tool that it runs
+    pub(crate) name: String,
 }
 
 /// Tests tools.
@@ -408,28 +485,39 @@ impl Command {
     pub(crate) fn format(&self) -> Format {
         match self {
             Self::Run(run) => run.reading.format,
+            Self::Executions(executions) => executions.reading().format,
+            Self::Token(Token { action: TokenAction::List(reading) }) => reading.format,
             Self::Build(build) => build.reading.format,
             Self::Test(test) => test.reading.format,
             Self::Show(tool)
             | Self::Plan(tool)
             | Self::Audit(tool)
+            | Self::Dockerfile(tool)
             | Self::Policy(Policy { action: PolicyAction::Explain(tool) }) => tool.reading.format,
             Self::List(reading)
             | Self::Version(reading)
             | Self::Doctor(reading)
+            | Self::Ps(reading)
+            | Self::Image(Image { action: ImageAction::List(reading) })
             | Self::Toolchain(Toolchain { action: ToolchainAction::List(reading) })
             | Self::Policy(Policy { action: PolicyAction::Check(reading) })
             | Self::Secret(Secret { action: SecretAction::List(reading) })
             | Self::Cache(Cache { action: Some(CacheAction::Info(reading)) }) => reading.format,
             Self::Cache(_)
+            | Self::Image(_)
+            | Self::Stop(_)
+            | Self::Logs(_)
             | Self::New(_)
             | Self::Toolchain(_)
             | Self::Grant(_)
             | Self::Revoke(_)
             | Self::Secret(_)
             | Self::Mcp(_)
+            | Self::Serve(_)
+            | Self::Token(_)
             | Self::Schema { .. }
-            | Self::Completions { .. } => Format::Text,
+            | Self::Completions { .. }
+            | Self::Compile { .. } => Format::Text,
         }
     }
 }

@@ -3,7 +3,9 @@
 mod audit;
 mod build;
 mod cache;
+mod container;
 mod doctor;
+mod executions;
 mod list;
 mod mcp;
 mod new;
@@ -11,15 +13,17 @@ mod plan;
 mod policy;
 mod run;
 mod secret;
+mod serve;
 mod show;
 mod test;
+mod token;
 mod toolchain;
 mod version;
 
 use std::path::PathBuf;
 
 use clap::CommandFactory;
-use cortex_runtime::{Allocation, Runtime, Settings};
+use cortex_runtime::{Allocation, CompilerProgram, Runtime, Settings, compile_for_parent};
 
 use crate::args::{Args, Command, Document, Global, Selection};
 use crate::environment;
@@ -40,7 +44,11 @@ pub(crate) fn execute(args: Args, printer: &Printer) -> anyhow::Result<ExitStatu
             printer.raw(&script);
         }
         Command::Version(reading) => version::execute(reading, printer)?,
+        Command::Compile { memory, time } => return Ok(ExitStatus::Child(compile_for_parent(memory, time))),
         Command::Mcp(mcp) => return mcp::execute(&mcp, &args.global, printer),
+        Command::Serve(serve) => return serve::execute(&serve, &args.global, printer),
+        Command::Token(token) => return token::execute(&token, printer),
+        Command::Executions(executions) => return executions::execute(&executions, printer),
         Command::New(new) => return new::execute(&new, printer),
         Command::Toolchain(toolchain) => return toolchain::execute(&toolchain, &args.global, printer),
         Command::Doctor(reading) => return doctor::execute(reading, &args.global, printer),
@@ -57,6 +65,11 @@ fn with_runtime(command: Command, global: &Global, printer: &Printer) -> anyhow:
         Command::Show(tool) => show::execute(&tool, &runtime, printer),
         Command::Plan(tool) => plan::execute(&tool, &runtime, printer),
         Command::Build(build) => build::execute(&build, &runtime, printer),
+        Command::Dockerfile(tool) => container::dockerfile(&tool, &runtime, printer),
+        Command::Image(image) => container::image(&image, &runtime, printer),
+        Command::Ps(reading) => container::list(reading, &runtime, printer),
+        Command::Stop(container) => container::stop(&container, &runtime, printer),
+        Command::Logs(container) => container::logs(&container, &runtime, printer),
         Command::Test(test) => test::execute(&test, &runtime, printer),
         Command::Cache(cache) => cache::execute(&cache, &runtime, printer),
         Command::Audit(tool) => audit::execute(&tool, &runtime, printer),
@@ -65,10 +78,14 @@ fn with_runtime(command: Command, global: &Global, printer: &Printer) -> anyhow:
         Command::Schema { .. }
         | Command::Secret(_)
         | Command::Mcp(_)
+        | Command::Serve(_)
+        | Command::Token(_)
+        | Command::Executions(_)
         | Command::Grant(_)
         | Command::Revoke(_)
         | Command::Completions { .. }
         | Command::Version(_)
+        | Command::Compile { .. }
         | Command::New(_)
         | Command::Toolchain(_)
         | Command::Doctor(_) => Ok(ExitStatus::Success),
@@ -89,6 +106,10 @@ fn settings(global: &Global) -> anyhow::Result<Settings> {
         offline: global.offline,
         policy: policy::open(global)?,
         environment: environment::variables(),
+        // This program again: what is compiled there can use up neither this process's memory nor its time.
+        compiler: environment::this_program()
+            .map(|program| CompilerProgram { program, arguments: vec!["compile".into()] }),
+        docker: environment::docker()?,
         ..Settings::new(environment::home()?)
     })
 }

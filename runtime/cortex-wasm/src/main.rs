@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+mod descriptors;
 mod environment;
 mod exit_status;
 mod failure;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
             return if asked_for { ExitStatus::Success } else { ExitStatus::Usage }.into();
         }
     };
+    descriptors::raise_limit();
     let printer = Printer::new(args.global.quiet);
     let format = args.command.format();
     match commands::execute(args, &printer) {

@@ -51,9 +51,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     )]
     let warm_up = (calls as f64 * WARM_UP) as u64;
     executor.block_on(soak.run(threads, warm_up));
-    let before = State::now()?;
+    let before = State::now(0)?;
     executor.block_on(soak.run(threads, calls));
-    let after = State::now()?;
+    let after = State::now(before.descriptors)?;
     let seconds = started.elapsed().as_secs_f64();
     drop(executor);
     let Soak { runtime, endings, wrong, .. } = soak;
@@ -148,7 +148,11 @@ fn kinds(port: u16) -> Vec<Kind> {
         kind("ends", json!({"code": 0, "stdout": "not JSON"}), Ending::InvalidOutput),
         kind("panics", json!({}), Ending::Trap),
         kind("recurses", json!({"depth": 10_000_000}), Ending::Trap),
-        kind("handles", json!({"attack": "waits"}), Ending::Trap),
+        kind("handles", json!({"attack": "waits"}), Ending::LimitExceeded),
+        kind("files", json!({"do": [["write", "/out/a", 1000], ["read", "/out/a"]]}), Ending::Success),
+        kind("files", json!({"do": [["write", "/out/b", 20_000]]}), Ending::LimitExceeded),
+        kind("files", json!({"do": [["raw_open", "/out", "../../secret"]]}), Ending::Denied),
+        kind("state", json!({"do": [["increment", "n", 1], ["set", "k", 100], ["keys"]]}), Ending::Success),
         kind("spins", json!({}), Ending::OutOfFuel),
         kind("allocates", json!({"bytes": 20_000_000}), Ending::MemoryExceeded),
         kind("prints", json!({"result": 100_000, "log": 100_000}), Ending::OutputExceeded),
@@ -160,6 +164,7 @@ fn kinds(port: u16) -> Vec<Kind> {
         },
         given_up("sleeps", json!({"ms": 86_400_000})),
         given_up("endless", json!({})),
+        given_up("files", json!({"do": [["write", "/out/c", 1], ["overwrite", "/out/c", 1_000_000_000]]})),
         given_up("fetches", json!({"authority": server, "path": "/silence"})),
     ]
 }
@@ -167,6 +172,7 @@ fn kinds(port: u16) -> Vec<Kind> {
 fn prepare(home: &Path, port: u16) -> Result<Runtime, Box<dyn Error>> {
     let tools = home.join("tools");
     let network = format!("permissions: {{ network: [\"http://127.0.0.1:{port}\"] }}\n");
+    let files = "permissions: { filesystem: [{ host: ./out, guest: /out, access: read-write }] }\n";
     for (name, guest, resources, sections) in [
         ("answers", guests::CONTRACT_TOOL_ANSWERS, "", ""),
         ("input", guests::CONTRACT_COMMAND_INPUT, "", ""),
@@ -180,9 +186,11 @@ fn prepare(home: &Path, port: u16) -> Result<Runtime, Box<dyn Error>> {
         ("prints", guests::LIMIT_PRINTS, "output: 1000", ""),
         ("sleeps", guests::LIMIT_SLEEPS, "timeout: 1h", ""),
         ("fetches", guests::NETWORK_FETCHES, "timeout: 1h", &network),
+        ("files", guests::CAPABILITY_FILES, "fuel: 1T, timeout: 1h, disk: 10K", files),
+        ("state", guests::CAPABILITY_HOST, "", "permissions: { state: true }\n"),
     ] {
         let folder = tools.join(name);
-        fs::create_dir_all(&folder)?;
+        fs::create_dir_all(folder.join("out"))?;
         fs::copy(guests::check(guest), folder.join("guest.wasm"))?;
         let parameters = if name == "answers" { "{ name: text, type: string }" } else { PARAMETERS };
         let manifest = format!(
@@ -199,7 +207,7 @@ fn prepare(home: &Path, port: u16) -> Result<Runtime, Box<dyn Error>> {
 const PARAMETERS: &str = "{ name: text, type: string }, { name: code, type: integer }, { name: stdout, type: string }, \
     { name: stderr, type: string }, { name: depth, type: integer }, { name: attack, type: string }, \
     { name: bytes, type: integer }, { name: result, type: integer }, { name: log, type: integer }, \
-    { name: authority, type: string }, { name: path, type: string }, { name: ms, type: integer }";
+    { name: authority, type: string }, { name: path, type: string }, { name: ms, type: integer }, { name: do, type: array }";
 
 /// A server that answers what asks for an answer, and leaves the rest waiting until they go.
 fn serve() -> Result<u16, Box<dyn Error>> {
@@ -228,13 +236,19 @@ struct State {
 }
 
 impl State {
-    /// What it holds once everything that was given up has gone: that takes until the next tick of the epoch.
-    fn now() -> Result<Self, Box<dyn Error>> {
+    /// What it holds once sockets are closed whose other side has still to see that they are: there are that many descriptors
+    /// again, or, for a first look, no fewer than at the look before.
+    fn now(descriptors_before: usize) -> Result<Self, Box<dyn Error>> {
         let mut descriptors = count("/proc/self/fd")?;
-        // Sockets close when the other side has seen that they did. Falling numbers are waited for, rising ones are leaks.
-        for _ in 0..100 {
-            std::thread::sleep(Duration::from_millis(5));
-            descriptors = descriptors.min(count("/proc/self/fd")?);
+        let patience = Instant::now() + Duration::from_secs(5);
+        loop {
+            std::thread::sleep(Duration::from_millis(100));
+            let now = count("/proc/self/fd")?;
+            let settled = if descriptors_before > 0 { now <= descriptors_before } else { now >= descriptors };
+            descriptors = now;
+            if settled || Instant::now() > patience {
+                break;
+            }
         }
         let status = fs::read_to_string("/proc/self/status")?;
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no resident size")?;

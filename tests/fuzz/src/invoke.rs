@@ -53,7 +53,7 @@ fn call_twice(component: &Component, function: Option<&Function>) {
 
 fn call(component: &Component, function: Option<&Function>, input: &Value) -> Outcome {
     let (sandbox, executor, grants) = host();
-    let call = Call { name: "fuzz", function, input, limits: &LIMITS, grants, seed: Some(1) };
+    let call = Call { function, seed: Some(1), ..Call::new("fuzz", input, &LIMITS, grants) };
     let outcome = executor.block_on(sandbox.invoke(component, call));
     assert!(outcome.usage.memory_peak_bytes <= LIMITS.memory_bytes, "{outcome:?}");
     assert!(outcome.result.as_ref().is_none_or(|result| result.get().len() <= LIMITS.output_bytes), "{outcome:?}");
@@ -117,9 +117,8 @@ fn functions_of(module: &[u8]) -> wasmparser::Result<Option<Vec<(&str, FuncType)
     let (mut types, mut of_functions, mut exports) = (Vec::new(), Vec::new(), Vec::new());
     for payload in Parser::new(0).parse_all(module) {
         match payload? {
-            Payload::Version { encoding: wasmparser::Encoding::Component, .. } | Payload::ImportSection(_) => {
-                return Ok(None);
-            }
+            Payload::Version { encoding: wasmparser::Encoding::Component, .. } => return Ok(None),
+            Payload::ImportSection(imports) if imports.count() > 0 => return Ok(None),
             Payload::TypeSection(section) => {
                 for group in section.into_iter_err_on_gc_types() {
                     types.push(group?);

@@ -38,6 +38,10 @@ fn component() -> &'static Component {
     COMPONENT.get_or_init(|| {
         let wasm = wat::parse_str(TYPES).expect("it is WebAssembly text");
         let sandbox = Sandbox::new(Allocation::OnDemand).expect("the engine starts");
-        Component::compile(&sandbox, &wasm).expect("it is a component")
+        Component::compile(&sandbox, &wasm).unwrap_or_else(|error| panic!("{error}: {:?}", causes(&error)))
     })
+}
+
+fn causes(error: &dyn std::error::Error) -> Vec<String> {
+    std::iter::successors(error.source(), |error| error.source()).map(ToString::to_string).collect()
 }

@@ -23,7 +23,7 @@
   (type $entry (record
     (field "name" string) (field "size" u64) (field "shade" (option $shade-named)) (field "rights" $rights-named)
     (field "shapes" (list $shape-named)) (field "pair" (tuple s8 char)) (field "outcome" (result u8 (error string)))
-    (field "maybe" (option (option bool)))))
+    (field "maybe" (option (option bool))) (field "share" f32)))
   (export $entry-named "entry" (type $entry))
   (func (export "a-bool") (param "v" bool) (canon lift (core func $main "small")))
   (func (export "b-s8") (param "v" s8) (canon lift (core func $main "small")))

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use cortex_manifest::{PolicySpec, ToolSpec};
+use cortex_manifest::{NetworkRule, PolicySpec, ToolSpec};
 use cortex_sandbox::Limits;
+use proptest::collection::vec;
+use proptest::prelude::{Strategy, any, prop_assert, prop_oneof, proptest};
+use proptest::sample::select;
 
 use super::{Operator, Policy};
 use crate::registry::{Tool, ToolSource};
@@ -130,4 +133,97 @@ fn a_refusal_names_the_lines_that_would_allow_it() {
     let denied = operator("tools:\n- { tool: asks, deny: { state: true } }").decide(&tool(ASKS)).unwrap();
     let state = denied.permits.iter().find(|permit| permit.capability == "state").unwrap();
     assert_eq!(state.because, "/nowhere/cortex.yml:4 denies it");
+}
+
+/// Names of tools in a policy, of which all but the last concern the tool.
+const TOOLS: &[&str] = &["asks", "'*'", "'a*'", "other"];
+
+/// What an entry may say, of which each takes something that the tool asks for.
+const CAPABILITIES: &[&str] = &[
+    "network: ['https://api.example.com']",
+    "network: ['https://*.example.com/v1']",
+    "network: ['https://*']",
+    "environment: [LANG]",
+    "secrets: [KEY]",
+    "filesystem: [{ host: /srv }]",
+    "filesystem: [{ host: /, access: read-write }]",
+    "state: true",
+];
+
+/// One entry: a grant, a denial, trust, or what it all is worth.
+fn entry() -> impl Strategy<Value = String> {
+    let capability = || (0..TOOLS.len(), 0..CAPABILITIES.len());
+    prop_oneof![
+        3 => capability().prop_map(|(tool, what)| format!("{{ tool: {}, grant: {{ {} }} }}", TOOLS[tool], CAPABILITIES[what])),
+        2 => capability().prop_map(|(tool, what)| format!("{{ tool: {}, deny: {{ {} }} }}", TOOLS[tool], CAPABILITIES[what])),
+        1 => (0..TOOLS.len(), any::<bool>()).prop_map(|(tool, trust)| format!("{{ tool: {}, trust: {trust} }}", TOOLS[tool])),
+        1 => (0..TOOLS.len(), 1..100).prop_map(|(tool, fuel)| format!("{{ tool: {}, ceilings: {{ fuel: {fuel}M }} }}", TOOLS[tool])),
+    ]
+}
+
+fn policy_of(trust: bool, entries: &[String]) -> String {
+    format!("trust: {trust}\ntools: [{}]", entries.join(", "))
+}
+
+/// A rule of parts that often meet, and an address of the same parts.
+fn rule() -> impl Strategy<Value = String> {
+    let scheme = select(vec!["https", "http", "private"]);
+    let host =
+        select(vec!["a.example.com", "*.example.com", "b.a.example.com", "10.0.0.0/8", "10.1.0.0/16", "10.1.2.3", "*"]);
+    let port = select(vec!["", ":80", ":443", ":8080"]);
+    let path = select(vec!["", "/v1", "/v1/a", "/v10"]);
+    (scheme, host, port, path).prop_map(|(scheme, host, port, path)| format!("{scheme}://{host}{port}{path}"))
+}
+
+fn address() -> impl Strategy<Value = String> {
+    let scheme = select(vec!["https", "http"]);
+    let host = select(vec![
+        "a.example.com",
+        "A.Example.Com",
+        "b.a.example.com",
+        "example.com",
+        "10.1.2.3",
+        "10.200.0.1",
+        "[::1]",
+    ]);
+    let port = select(vec!["", ":80", ":443", ":8080"]);
+    let path = select(vec!["/", "/v1", "/v1/", "/v1/a/b?c", "/v10", "/v1/../a", "/v1%2fa", "/v1/./a"]);
+    (scheme, host, port, path).prop_map(|(scheme, host, port, path)| format!("{scheme}://{host}{port}{path}"))
+}
+
+proptest! {
+    #[test]
+    fn granting_more_never_denies_something(
+        trust in any::<bool>(), entries in vec(entry(), 0..6), tool in 0..TOOLS.len(), what in 0..CAPABILITIES.len(), at in 0_usize..7,
+    ) {
+        let before = granted(&policy_of(trust, &entries));
+        let mut more = entries.clone();
+        more.insert(at.min(entries.len()), format!("{{ tool: {}, grant: {{ {} }} }}", TOOLS[tool], CAPABILITIES[what]));
+        let after = granted(&policy_of(trust, &more));
+        prop_assert!(before.iter().all(|granted| after.contains(granted)), "{:?} was {:?} and is {:?}", more, before, after);
+    }
+
+    #[test]
+    fn denying_more_never_grants_something(
+        trust in any::<bool>(), entries in vec(entry(), 0..6), tool in 0..TOOLS.len(), what in 0..CAPABILITIES.len(), at in 0_usize..7,
+    ) {
+        let before = granted(&policy_of(trust, &entries));
+        let mut more = entries.clone();
+        more.insert(at.min(entries.len()), format!("{{ tool: {}, deny: {{ {} }} }}", TOOLS[tool], CAPABILITIES[what]));
+        let after = granted(&policy_of(trust, &more));
+        prop_assert!(after.iter().all(|granted| before.contains(granted)), "{:?} was {:?} and is {:?}", more, before, after);
+    }
+
+    /// The manifest's reader of rules and the sandbox's matcher are two programs that must agree.
+    #[test]
+    fn a_rule_that_contains_another_one_covers_all_that_it_covers(wide in rule(), narrow in rule(), url in address()) {
+        let (Ok(wide), Ok(narrow)) = (wide.parse::<NetworkRule>(), narrow.parse::<NetworkRule>()) else { return Ok(()) };
+        let (compiled_wide, compiled_narrow) = (super::network_rule(&wide), super::network_rule(&narrow));
+        if wide.contains(&narrow) && compiled_narrow.covers_url("GET", &url) {
+            prop_assert!(compiled_wide.covers_url("GET", &url), "{} contains {}, and does not cover {}", wide, narrow, url);
+        }
+        if compiled_wide.covers_url("GET", &url) {
+            prop_assert!(compiled_wide.denies_url("GET", &url), "{} grants {} and would not deny it", wide, url);
+        }
+    }
 }

@@ -28,7 +28,8 @@ pub(super) fn routes() -> Router<ServerState> {
 
 /// Browsers get the console; programs get what the original system says of itself.
 async fn root(State(_): State<ServerState>, headers: HeaderMap) -> Response {
-    let wants_page = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|a| a.contains("text/html"));
+    let wants_page =
+        headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|a| a.contains("text/html"));
     let mut response = if wants_page {
         file("text/html; charset=utf-8", PAGE)
     } else {

@@ -4,7 +4,7 @@ use cortex_runtime::{Prepared, Runtime};
 use serde_json::{Value, json};
 
 use super::selected;
-use crate::args::{Build, Format};
+use crate::args::{Build, Format, Target};
 use crate::exit_status::ExitStatus;
 use crate::failure;
 use crate::printer::Printer;
@@ -14,7 +14,7 @@ pub(super) fn execute(build: &Build, runtime: &Runtime, printer: &Printer) -> an
     let mut status = ExitStatus::Success;
     for tool in selected(&build.selection, runtime)? {
         let progress = printer.progress();
-        let prepared = runtime.build(&tool, build.force, &*progress);
+        let prepared = runtime.build_for(&tool, build.backend.map(Target::kind), build.force, &*progress);
         drop(progress);
         match prepared {
             Ok(prepared) => print(&tool, &prepared, build.reading.format, printer),
@@ -38,7 +38,7 @@ fn print(tool: &str, prepared: &Prepared, format: Format, printer: &Printer) {
             let functions: Value = prepared.functions.iter().map(|function| function.name.as_str()).collect();
             let line = json!({
                 "tool": tool, "component": prepared.digest, "contract": prepared.contract, "functions": functions,
-                "built": prepared.built, "compiled": prepared.compiled,
+                "built": prepared.built, "compiled": prepared.compiled, "backend": prepared.backend,
             });
             printer.data(&line.to_string());
         }

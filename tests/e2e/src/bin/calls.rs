@@ -4,13 +4,16 @@
 use std::error::Error;
 use std::io::Write;
 
-use cortex_runtime::{Allocation, CallOptions, Runtime, Settings};
+use cortex_runtime::{Allocation, CallOptions, DockerSettings, Runtime, Settings};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [home, tool, count] = arguments.as_slice() else { return Err("usage: calls HOME TOOL COUNT".into()) };
     let count: u64 = count.parse()?;
-    let runtime = Runtime::new(Settings { allocation: Allocation::OnDemand, ..Settings::new(home) })?;
+    #[expect(clippy::disallowed_methods, reason = "the one place of this program that reads the environment")]
+    let host = std::env::var("DOCKER_HOST").ok();
+    let docker = DockerSettings { host, ..DockerSettings::default() };
+    let runtime = Runtime::new(Settings { allocation: Allocation::OnDemand, docker, ..Settings::new(home) })?;
     let executor = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut stdout = std::io::stdout();
     for _ in 0..count {

@@ -8,6 +8,8 @@ mod cache;
 mod capabilities;
 #[cfg(test)]
 mod contracts;
+#[cfg(all(test, unix))]
+mod docker;
 #[cfg(test)]
 mod executions;
 #[cfg(test)]
@@ -32,3 +34,5 @@ mod record;
 mod source;
 #[cfg(test)]
 mod web;
+#[cfg(test)]
+mod web_search;

@@ -19,27 +19,30 @@ fn main() -> Result<(), Box<dyn Error>> {
     for number in 0..count.parse::<u64>()? {
         let bytes: Vec<u8> = std::iter::repeat_with(|| random(&mut state)).take(BYTES).collect();
         // Some bytes make no module.
-        if let Ok(module) = Module::new(config(), &mut Unstructured::new(&bytes)) {
+        if let Ok(module) = Module::new(config(number % 4 == 0), &mut Unstructured::new(&bytes)) {
             std::fs::write(Path::new(directory).join(format!("smith-{number}")), module.to_bytes())?;
         }
     }
     Ok(())
 }
 
-fn config() -> Config {
+/// Functions of numbers are what the host can call; with `everything` they are few, and the rest of the module is richer.
+fn config(everything: bool) -> Config {
     Config {
         compact_imports_enabled: false,
         max_imports: 0,
         min_funcs: 1,
         max_funcs: 8,
+        min_types: 1,
         min_exports: 1,
         export_everything: true,
         max_memories: 2,
         max_memory32_bytes: 1 << 20,
         max_tables: 2,
         max_table_elements: 1000,
-        multi_value_enabled: true,
-        simd_enabled: true,
+        multi_value_enabled: everything,
+        reference_types_enabled: everything,
+        simd_enabled: everything,
         tail_call_enabled: true,
         exceptions_enabled: false,
         gc_enabled: false,

@@ -323,12 +323,12 @@ fn a_request_with_too_many_headers_is_not_sent() {
     target.assert_untouched("a request with 100,000 headers");
 }
 
-/// Attack: 100,000 requests
-/// Ends: `denied` after the 32nd
+/// Attack: more requests than a call may make
+/// Ends: `denied`, and a record of the first 32
 #[test]
 fn requests_are_counted() {
     let tools = fetches(&["http://127.0.0.1:9"], "timeout: 1h, output: 16K");
-    let execution = fetch(&tools, json!({"authority": "169.254.169.254", "times": 100_000}));
+    let execution = fetch(&tools, json!({"authority": "169.254.169.254", "times": 500}));
     assert_ended(&execution, Ending::Denied, "169.254.169.254");
     assert!(execution.decisions.len() <= 32, "{} decisions", execution.decisions.len());
 }
