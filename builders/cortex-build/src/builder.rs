@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use cortex_manifest::{Entrypoint, ToolSpec};
 
 use crate::artefact::{ArtefactLock, artefact_name};
+use crate::decided::Decisions;
 use crate::error::BuildError;
 use crate::languages::language;
 use crate::plan::{BuilderKind, Reason, plan};
-use crate::source::{SourceTree, data_folders, sha256};
+use crate::source::{SourceTree, data_folders, sha256, stamp_of};
 use crate::store::{ComponentStore, StoredComponent, lock};
 use crate::toolchain::Package;
 
@@ -143,6 +144,7 @@ pub struct Built {
 pub struct Workshop {
     home: PathBuf,
     store: ComponentStore,
+    decisions: Decisions,
     offline: bool,
 }
 
@@ -150,7 +152,7 @@ impl Workshop {
     /// A workshop that keeps its store, stages and toolchains below `home`. `offline`: nothing is ever fetched.
     pub fn new(home: impl Into<PathBuf>, offline: bool) -> Self {
         let home = home.into();
-        Self { store: ComponentStore::new(&home), home, offline }
+        Self { store: ComponentStore::new(&home), decisions: Decisions::new(&home), home, offline }
     }
 
     /// Turns a tool's folder into a component. `force` builds even what is shipped or in the store.
@@ -174,8 +176,17 @@ impl Workshop {
             return Err(BuildError::NotPossible { tool: plan.tool, backend: plan.backend, reason, hint });
         };
         let Some(builder) = language(kind) else { return prebuilt(spec, folder) };
-        let tree = SourceTree::read_without(folder, manifest, &data_folders(spec))?;
-        let source = source_digest(spec, &tree, builder)?;
+        let data = data_folders(spec);
+        let (seen, inputs) = (stamp_of(folder, &data)?, fixed_inputs(spec, builder));
+        let known = self.decisions.get(folder, &seen, &inputs);
+        if let Some(source) = known.filter(|_| !force)
+            && let Some(built) = self.find(spec, folder, &source)?
+        {
+            return Ok(built);
+        }
+        let tree = SourceTree::read_without(folder, manifest, &data)?;
+        let source = source_digest(&tree, &inputs)?;
+        self.decisions.put(folder, &seen, &inputs, &source);
         if !force && let Some(built) = self.find(spec, folder, &source)? {
             return Ok(built);
         }
@@ -194,6 +205,15 @@ impl Workshop {
         Ok(Built { component, source, origin: Origin::Built })
     }
 
+    /// The component of a tool, if there is one already. Builds nothing.
+    pub fn built(&self, spec: &ToolSpec, folder: &Path, manifest: &str) -> Result<Option<Built>, BuildError> {
+        let plan = plan(spec, Some(folder));
+        let (None, Some(kind)) = (&plan.blocked, plan.builder) else { return Ok(None) };
+        let Some(builder) = language(kind) else { return prebuilt(spec, folder).map(Some) };
+        let tree = SourceTree::read_without(folder, manifest, &data_folders(spec))?;
+        self.find(spec, folder, &source_digest(&tree, &fixed_inputs(spec, builder))?)
+    }
+
     /// What is there already, without building: shipped beside the source, or in the store.
     fn find(&self, spec: &ToolSpec, folder: &Path, source: &str) -> Result<Option<Built>, BuildError> {
         if let Some(lock) = ArtefactLock::read(folder)?
@@ -210,10 +230,14 @@ impl Workshop {
     }
 }
 
+/// Everything that a build depends on but the source's files and the compiler.
+fn fixed_inputs(spec: &ToolSpec, builder: &dyn Language) -> String {
+    [sha256(&spec.build_inputs()), builder.fixed_inputs()].join("\n")
+}
+
 /// The digest of everything that a build depends on but the compiler.
-fn source_digest(spec: &ToolSpec, tree: &SourceTree, builder: &dyn Language) -> Result<String, BuildError> {
-    let parts = [tree.digest()?, sha256(&spec.build_inputs()), builder.fixed_inputs()];
-    Ok(sha256(parts.join("\n").as_bytes()))
+fn source_digest(tree: &SourceTree, inputs: &str) -> Result<String, BuildError> {
+    Ok(sha256([&tree.digest()?, inputs].join("\n").as_bytes()))
 }
 
 /// A component that the manifest names. Its digest is its source.

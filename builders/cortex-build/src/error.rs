@@ -21,6 +21,16 @@ pub enum BuildError {
         /// What would change it.
         hint: String,
     },
+    /// The build showed that no component can do it, for a reason that a container does not have.
+    #[error("`{tool}` cannot become a component: {because}")]
+    NeedsContainer {
+        /// The tool's name.
+        tool: String,
+        /// Why.
+        because: String,
+        /// What a compiler wrote, if one was asked.
+        stderr: String,
+    },
     /// A compiler or package manager said no. Its own words are in `stderr`.
     #[error("`{}` ended with {status}", argv.first().map_or("", String::as_str))]
     Tool {
@@ -124,6 +134,7 @@ impl BuildError {
             | Self::Layout { hint, .. }
             | Self::Dependencies { hint, .. } => Some(hint.clone()),
             Self::Start { program, .. } => Some(format!("install `{program}` and put it on the PATH")),
+            Self::NeedsContainer { .. } => Some("write `backend: docker` into the manifest, or do without it".into()),
             Self::Digest { .. } => Some("rebuild it, or put the right file back".into()),
             Self::Tool { .. } | Self::TimedOut { .. } | Self::Componentize(_) | Self::Io(_) => None,
         }
@@ -133,6 +144,7 @@ impl BuildError {
     pub fn stderr(&self) -> Option<&str> {
         match self {
             Self::Tool { stderr, .. } | Self::Dependencies { stderr, .. } => Some(stderr),
+            Self::NeedsContainer { stderr, .. } if !stderr.is_empty() => Some(stderr),
             _ => None,
         }
     }

@@ -5,6 +5,7 @@
 
 mod artefact;
 mod builder;
+mod decided;
 mod error;
 mod languages;
 mod machine;

@@ -3,6 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use cortex_manifest::{Access, ManifestPath, ToolSpec};
 use fs_err as fs;
@@ -145,16 +146,37 @@ fn is_data(root: &Path, data: &[PathBuf], entry: &DirEntry) -> bool {
 /// Names, sizes and times of a file, or of everything in a folder that could be part of a tool, but for the folders in
 /// `data`. Equal as long as nothing was changed, and much cheaper than a digest.
 pub fn stamp(path: &Path, data: &[PathBuf]) -> io::Result<u64> {
+    Ok(stamp_of(path, data)?.hash)
+}
+
+/// What a look at a folder has shown, without reading its files.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stamp {
+    pub(crate) hash: u64,
+    /// When the youngest file was written.
+    pub(crate) newest: Option<SystemTime>,
+}
+
+pub(crate) fn stamp_of(path: &Path, data: &[PathBuf]) -> io::Result<Stamp> {
     let mut hasher = DefaultHasher::new();
+    let mut newest = None;
     let belongs = |entry: &DirEntry| is_source(entry) && !is_data(path, data, entry);
     for entry in WalkDir::new(path).sort_by_file_name().into_iter().filter_entry(belongs) {
         let entry = entry?;
         let metadata = entry.metadata()?;
-        if metadata.is_file() {
-            (entry.path(), metadata.len(), metadata.modified().ok()).hash(&mut hasher);
+        if !metadata.is_dir() {
+            let modified = metadata.modified().ok();
+            newest = newest.max(modified);
+            (entry.path(), metadata.len(), modified, metadata.is_symlink()).hash(&mut hasher);
+            // The time that nobody can set: a file that was put back with its old time is another one.
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::MetadataExt;
+                (metadata.ctime(), metadata.ctime_nsec()).hash(&mut hasher);
+            }
         }
     }
-    Ok(hasher.finish())
+    Ok(Stamp { hash: hasher.finish(), newest })
 }
 
 fn is_source(entry: &DirEntry) -> bool {

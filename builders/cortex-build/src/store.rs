@@ -10,6 +10,7 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,10 @@ pub struct StoredComponent {
 struct Record {
     component: String,
     toolchain: String,
+    /// The component's size and time when its digest was last known to be right: as long as the file has them, it is not
+    /// read again to find out that it exists. Whoever uses its bytes checks them.
+    bytes: u64,
+    written: Option<SystemTime>,
 }
 
 impl StoredComponent {
@@ -66,9 +71,12 @@ impl ComponentStore {
     pub fn get(&self, source: &str) -> Option<StoredComponent> {
         let record: Record = serde_json::from_slice(&fs::read(self.record(source)).ok()?).ok()?;
         let path = self.component(&record.component);
+        let metadata = fs::metadata(&path).ok()?;
+        let untouched =
+            record.written.is_some() && (record.bytes, record.written) == (metadata.len(), metadata.modified().ok());
         let stored = StoredComponent { digest: record.component, path, toolchain: record.toolchain };
         // A damaged component counts as absent: it is built anew and replaced.
-        stored.read().is_ok().then_some(stored)
+        (untouched || stored.read().is_ok()).then_some(stored)
     }
 
     /// Puts a component into the store as what `source` was built to.
@@ -76,7 +84,13 @@ impl ComponentStore {
         let digest = sha256(wasm);
         let path = self.component(&digest);
         write_atomically(&path, wasm)?;
-        let record = Record { component: digest.clone(), toolchain: toolchain.to_owned() };
+        let metadata = fs::metadata(&path)?;
+        let record = Record {
+            component: digest.clone(),
+            toolchain: toolchain.to_owned(),
+            bytes: metadata.len(),
+            written: metadata.modified().ok(),
+        };
         write_atomically(&self.record(source), &serde_json::to_vec(&record).map_err(io::Error::from)?)?;
         self.shrink(STORE_BYTES)?;
         Ok(StoredComponent { digest, path, toolchain: toolchain.to_owned() })

@@ -10,7 +10,9 @@
 //! live from the end of `invoke` until the host has copied the answer and calls `post_return`.
 
 use crate::Error;
-use std::alloc::{Layout, alloc, realloc as grow};
+use std::alloc::Layout;
+#[cfg(not(target_os = "wasi"))]
+use std::alloc::{alloc, realloc as grow};
 use std::cell::{Cell, UnsafeCell};
 
 /// World `tool` of `wit/tool.wit`, encoded by `wit_component::metadata::encode` as wit-bindgen does it.
@@ -63,6 +65,22 @@ pub unsafe fn invoke(input: *mut u8, length: usize, answer: fn(&str) -> Result<S
 /// Frees the answer, after the host has copied it.
 pub fn post_return() {
     ANSWER.0.set(None);
+}
+
+/// On WASI the canonical ABI gets its memory from libc and not from the arena: libc's own imports, such as the one for
+/// variables, pass what they were given to `free`, which does not know the arena. What comes from here and is freed by Rust
+/// finds its way back, since the arena tells blocks apart by their address.
+#[cfg(target_os = "wasi")]
+unsafe fn alloc(layout: Layout) -> *mut u8 {
+    // SAFETY: the caller's layout is passed on.
+    unsafe { std::alloc::GlobalAlloc::alloc(&std::alloc::System, layout) }
+}
+
+/// See [`alloc`].
+#[cfg(target_os = "wasi")]
+unsafe fn grow(old: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+    // SAFETY: what the caller vouches for is passed on; blocks of the canonical ABI are all from `alloc`.
+    unsafe { std::alloc::GlobalAlloc::realloc(&std::alloc::System, old, layout, size) }
 }
 
 /// The allocator that the canonical ABI asks for memory. Traps when there is none.

@@ -93,7 +93,8 @@ fn attacks_of(module: &str, text: &str) -> anyhow::Result<Vec<Attack>> {
             what = Some(text.to_owned());
         } else if let Some(text) = line.strip_prefix("/// Ends: ") {
             ends = Some(text.to_owned());
-        } else if let Some(name) = line.strip_prefix("fn ").and_then(|rest| rest.split_once('(')).map(|(name, _)| name) {
+        } else if let Some(name) = line.strip_prefix("fn ").and_then(|rest| rest.split_once('(')).map(|(name, _)| name)
+        {
             match (what.take(), ends.take()) {
                 (None, None) => {}
                 (Some(what), Some(ends)) => {
@@ -112,7 +113,10 @@ fn attacks_of(module: &str, text: &str) -> anyhow::Result<Vec<Attack>> {
 fn check_endings(ends: &str, text: &str) -> anyhow::Result<()> {
     for word in ends.split('`').skip(1).step_by(2).filter(|word| !word.contains('.')) {
         let variant: String = word.split('_').map(capitalised).collect();
-        ensure!(text.contains(&format!("Ending::{variant}")), "it promises `{word}` and no test asserts `Ending::{variant}`");
+        ensure!(
+            text.contains(&format!("Ending::{variant}")),
+            "it promises `{word}` and no test asserts `Ending::{variant}`"
+        );
     }
     Ok(())
 }
@@ -131,11 +135,8 @@ mod tests {
 
     #[test]
     fn a_test_tells_of_its_attack() {
-        let expected = Attack {
-            what: "a loop".into(),
-            ends: "`out_of_fuel` soon".into(),
-            test: "limits::inner::it_ends".into(),
-        };
+        let expected =
+            Attack { what: "a loop".into(), ends: "`out_of_fuel` soon".into(), test: "limits::inner::it_ends".into() };
         assert_eq!(attacks_of("limits", TEST).unwrap(), [expected]);
     }
 

@@ -41,7 +41,8 @@ pub(crate) fn run(layout: &Layout, seconds: u32, only: Option<&str>) -> anyhow::
     let waiting = Mutex::new(targets.into_iter());
     let next = || waiting.lock().ok()?.next();
     let results: Vec<anyhow::Result<String>> = std::thread::scope(|scope| {
-        let work = || std::iter::from_fn(next).map(|(name, bytes)| fuzz(layout, name, *bytes, seconds)).collect::<Vec<_>>();
+        let work =
+            || std::iter::from_fn(next).map(|(name, bytes)| fuzz(layout, name, *bytes, seconds)).collect::<Vec<_>>();
         let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
         let joined = workers.into_iter().map(|worker| worker.join());
         joined.flat_map(|results| results.unwrap_or_else(|_| vec![Err(anyhow::anyhow!("a worker panicked"))])).collect()
@@ -165,7 +166,8 @@ fn fuzz(layout: &Layout, name: &str, bytes: u32, seconds: u32) -> anyhow::Result
             input.unwrap_or("an input that the log tells of")
         );
     }
-    let stat = |stat: &str| log_text.lines().find_map(|line| line.strip_prefix(&format!("stat::{stat}:")).map(str::trim));
+    let stat =
+        |stat: &str| log_text.lines().find_map(|line| line.strip_prefix(&format!("stat::{stat}:")).map(str::trim));
     let runs = stat("number_of_executed_units").context("libFuzzer does not say how often it ran")?;
     let coverage = log_text.lines().rev().find_map(|line| line.split_once(" cov: ")?.1.split(' ').next());
     let peak = stat("peak_rss_mb").unwrap_or("?");

@@ -55,8 +55,8 @@ pub use name::{HeaderName, InvalidName, ParameterName, QueryName, ToolName, Vari
 pub use network::{HostPattern, InvalidNetworkRule, Method, NetworkRule, Scheme};
 pub use path::{GuestPath, HostPath, InvalidPath, ManifestPath};
 pub use policy::{
-    Capabilities, Capability, Folder, InvalidCapability, PolicySpec, ToolPattern, ToolPolicy, with_denial, with_grant,
-    without_grant,
+    Capabilities, Capability, CompileResources, Folder, InvalidCapability, PolicySpec, ToolPattern, ToolPolicy,
+    with_denial, with_grant, without_grant,
 };
 pub use quantity::{ByteSize, Count, Fuel, InvalidQuantity, MilliCpu, Milliseconds};
 pub use rule::{ComplexityLimit, Rule};

@@ -16,10 +16,10 @@ use crate::located::{Located, Position};
 use crate::name::VariableName;
 use crate::network::NetworkRule;
 use crate::path::HostPath;
-use crate::quantity::shorten;
-use crate::raw::{RawAccess, RawCapabilities, RawFolder, RawPolicy, RawToolPolicy};
+use crate::quantity::{ByteSize, Milliseconds, shorten};
+use crate::raw::{RawAccess, RawCapabilities, RawCompile, RawFolder, RawPolicy, RawToolPolicy};
 use crate::rule::Rule;
-use crate::spec::{Access, Resources, network_rule};
+use crate::spec::{Access, Resources, network_rule, quantity_of};
 use crate::yaml;
 
 /// What an operator allows. The default is what holds without a file: asking is granting.
@@ -35,8 +35,19 @@ pub struct PolicySpec {
     pub ceilings: Resources,
     /// What tools get that ask for nothing.
     pub defaults: Resources,
+    /// What compiling one component may use.
+    pub compile: CompileResources,
     /// In the order written.
     pub tools: Vec<ToolPolicy>,
+}
+
+/// What compiling one component may use. `None` is the runtime's default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct CompileResources {
+    pub size_bytes: Option<ByteSize>,
+    pub time_ms: Option<Milliseconds>,
+    pub memory_bytes: Option<ByteSize>,
 }
 
 /// What an operator allows some tools.
@@ -49,6 +60,8 @@ pub struct ToolPolicy {
     pub tool: ToolPattern,
     pub trust: Option<bool>,
     pub grant: Capabilities,
+    /// Servers that the tools get though their manifests do not ask for them.
+    pub extend: Vec<NetworkRule>,
     pub deny: Capabilities,
     pub ceilings: Resources,
     pub defaults: Resources,
@@ -87,6 +100,13 @@ impl ToolPattern {
         !self.0.contains('*')
     }
 
+    /// Lower-case letters, digits, `_`, `-` and `*`, at most 64 of them.
+    pub fn new(text: &str) -> Option<Self> {
+        let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-' | '*');
+        let fits = !text.is_empty() && text.len() <= 64 && text.chars().all(letter);
+        fits.then(|| Self(text.to_owned()))
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -106,8 +126,7 @@ impl ToolPattern {
     }
 
     fn parse(text: &Located<String>, problems: &mut Problems) -> Option<ToolPattern> {
-        let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-' | '*');
-        let fits = !text.value.is_empty() && text.value.len() <= 64 && text.value.chars().all(letter);
+        let fits = Self::new(&text.value).is_some();
         if !fits {
             problems.add(text.at, Rule::ToolPattern { pattern: shorten(&text.value) });
         }
@@ -136,6 +155,7 @@ impl PolicySpec {
             }),
             ceilings: raw.ceilings.map(|raw| Resources::from_raw(&raw, problems)).unwrap_or_default(),
             defaults: raw.defaults.map(|raw| Resources::from_raw(&raw, problems)).unwrap_or_default(),
+            compile: raw.compile.map(|raw| CompileResources::from_raw(&raw, problems)).unwrap_or_default(),
             tools: tools.into_iter().filter_map(|raw| ToolPolicy::from_raw(raw, problems)).collect(),
         }
     }
@@ -152,6 +172,16 @@ fn check_header(raw: &RawPolicy, at: Position, problems: &mut Problems) {
     }
     if let Some(version) = raw.version.as_ref().filter(|version| version.value.0 != "1.0") {
         problems.add(version.at, Rule::Version { version: shorten(&version.value.0) });
+    }
+}
+
+impl CompileResources {
+    fn from_raw(raw: &RawCompile, problems: &mut Problems) -> CompileResources {
+        CompileResources {
+            size_bytes: quantity_of("size", raw.size.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            time_ms: quantity_of("time", raw.time.as_ref().map(|l| (&l.value.0, l.at)), problems),
+            memory_bytes: quantity_of("memory", raw.memory.as_ref().map(|l| (&l.value.0, l.at)), problems),
+        }
     }
 }
 
@@ -172,6 +202,13 @@ impl ToolPolicy {
             line: at.line,
             trust: raw.trust,
             grant: raw.grant.map(|raw| Capabilities::from_raw(raw, problems)).unwrap_or_default(),
+            extend: raw
+                .extend
+                .and_then(|raw| raw.network)
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|rule| network_rule(rule, problems))
+                .collect(),
             deny: raw.deny.map(|raw| Capabilities::from_raw(raw, problems)).unwrap_or_default(),
             ceilings: raw.ceilings.map(|raw| Resources::from_raw(&raw, problems)).unwrap_or_default(),
             defaults: raw.defaults.map(|raw| Resources::from_raw(&raw, problems)).unwrap_or_default(),

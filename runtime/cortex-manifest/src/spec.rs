@@ -12,6 +12,7 @@ mod parameter;
 mod permissions;
 
 pub use build::{Build, BuildArgs, Engine, Sha256Digest, Target};
+pub(crate) use field::quantity_of;
 pub use health_check::{Command, Expected, HealthCheck};
 pub use implementation::{
     Backend, Entrypoint, FileResources, HttpResources, Implementation, ImplementationType, Resources, Runtime,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cortex_build::{BackendKind, BuildError, Progress, StoredComponent, Workshop, sha256};
+use cortex_build::{BackendKind, BuildError, Origin, Progress, StoredComponent, Workshop, sha256};
 use cortex_sandbox::{
     CacheError, Call, CompiledCache, Component, Contract, Ending, Failure, Function, Outcome, Sandbox, SandboxError,
 };
@@ -65,12 +65,28 @@ impl SandboxBackend {
         })
     }
 
+    /// The digest of a tool's component, if there is one already. Builds nothing.
+    pub(crate) fn built(&self, tool: &Tool) -> Result<Option<String>, BuildError> {
+        match &tool.source {
+            ToolSource::Folder { root, manifest } => {
+                Ok(self.workshop.built(&tool.spec, root, manifest)?.map(|built| built.component.digest))
+            }
+            ToolSource::Standard | ToolSource::Component(_) => self
+                .find_component(tool, false, &cortex_build::Silent)
+                .map(|(found, _)| Some(found.digest().to_owned())),
+        }
+    }
+
     fn compile(&self, source: &ComponentSource, progress: &dyn Progress) -> Result<(Component, bool), LoadFailure> {
         let read = || {
             progress.step("compiling for this machine");
             source.read()
         };
-        Ok(self.cache.load(&self.sandbox, source.digest(), read)?)
+        Ok(if source.is_foreign() {
+            self.cache.load_foreign(&self.sandbox, source.digest(), read)?
+        } else {
+            self.cache.load(&self.sandbox, source.digest(), read)?
+        })
     }
 
     /// The component of a tool: of the standard tools, of a file, or built. Also says whether nothing was built.
@@ -103,12 +119,16 @@ impl SandboxBackend {
             ToolSource::Component(path) => {
                 let digest = sha256(&fs_err::read(path)?);
                 let stored = StoredComponent { digest, path: path.clone(), toolchain: "none".into() };
-                Ok((ComponentSource::Stored(stored), true))
+                Ok((ComponentSource::Foreign(stored), true))
             }
             ToolSource::Folder { root, manifest } => {
                 let built = self.workshop.build(&tool.spec, root, manifest, force, progress)?;
-                let nothing_built = built.origin != cortex_build::Origin::Built;
-                Ok((ComponentSource::Stored(built.component), nothing_built))
+                Ok(match built.origin {
+                    // It lay beside its source, and came with it.
+                    Origin::Shipped => (ComponentSource::Foreign(built.component), true),
+                    Origin::Store => (ComponentSource::Stored(built.component), true),
+                    Origin::Built => (ComponentSource::Stored(built.component), false),
+                })
             }
         }
     }
@@ -134,22 +154,31 @@ pub struct Prepared {
 /// A component whose digest is known before its bytes are read.
 #[derive(Debug)]
 enum ComponentSource {
-    Standard { digest: String, bytes: &'static [u8] },
+    Standard {
+        digest: String,
+        bytes: &'static [u8],
+    },
     Stored(StoredComponent),
+    /// Nobody here has built it.
+    Foreign(StoredComponent),
 }
 
 impl ComponentSource {
     fn digest(&self) -> &str {
         match self {
             Self::Standard { digest, .. } => digest,
-            Self::Stored(stored) => &stored.digest,
+            Self::Stored(stored) | Self::Foreign(stored) => &stored.digest,
         }
+    }
+
+    fn is_foreign(&self) -> bool {
+        matches!(self, Self::Foreign(_))
     }
 
     fn read(&self) -> std::io::Result<Vec<u8>> {
         match self {
             Self::Standard { bytes, .. } => Ok(bytes.to_vec()),
-            Self::Stored(stored) => stored.read().map_err(std::io::Error::other),
+            Self::Stored(stored) | Self::Foreign(stored) => stored.read().map_err(std::io::Error::other),
         }
     }
 }
@@ -244,7 +273,7 @@ impl Runnable {
 }
 
 impl LoadFailure {
-    fn building(tool: &Tool, error: &BuildError) -> Self {
+    pub(crate) fn building(tool: &Tool, error: &BuildError) -> Self {
         let ending = match error {
             BuildError::NotPossible { backend: BackendKind::Docker, .. } => Ending::BackendUnavailable,
             _ => Ending::BuildFailed,
@@ -265,10 +294,15 @@ impl From<CacheError> for LoadFailure {
     fn from(error: CacheError) -> Self {
         let (ending, hint) = match &error {
             CacheError::Sandbox(error @ SandboxError::Denied { .. }) => (Ending::Denied, error.hint()),
+            CacheError::Sandbox(error) if error.limit().is_some() => (Ending::LimitExceeded, error.hint()),
             CacheError::Sandbox(error) => (Ending::BuildFailed, error.hint()),
             CacheError::Io { .. } => (Ending::BuildFailed, None),
         };
-        Self { ending, failure: Box::new(failure(ending, &error, hint)) }
+        let mut failure = failure(ending, &error, hint);
+        if let CacheError::Sandbox(error) = &error {
+            failure.details = error.limit().map(|limit| serde_json::json!({ "limit": limit }));
+        }
+        Self { ending, failure: Box::new(failure) }
     }
 }
 

@@ -15,4 +15,15 @@ pub enum Event {
     Began(Arc<Flight>),
     /// A call has ended.
     Ended(Arc<Execution>),
+    /// The files of a tool have changed.
+    Reloaded(Reloaded),
+}
+
+/// A tool whose files have changed.
+#[derive(Clone, Debug)]
+pub struct Reloaded {
+    /// As it was called.
+    pub tool: String,
+    /// Why calls go on with the version before; `None` if they go to the new one.
+    pub error: Option<String>,
 }

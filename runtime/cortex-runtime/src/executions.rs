@@ -148,7 +148,7 @@ impl Executions {
     /// Asks a call to stop, in this process or in another. Blocks.
     pub fn cancel(&self, id: ExecutionId) -> Result<Cancelling, RuntimeError> {
         if let Some(flight) = self.flights.as_ref().and_then(|flights| flights.get(id)) {
-            flight.stop();
+            flight.cancel();
             return Ok(Cancelling::Asked);
         }
         self.read(Cancelling::Unknown, |database| match database::status(database, id)? {

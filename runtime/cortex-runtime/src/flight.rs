@@ -58,7 +58,7 @@ impl Flight {
     }
 
     /// Asks the call to stop. It ends as soon as its guest can be interrupted, within some 10 ms.
-    pub(crate) fn stop(&self) {
+    pub fn cancel(&self) {
         let mut stop = self.lock();
         stop.asked = true;
         if let Some(waker) = stop.waker.take() {

@@ -41,6 +41,8 @@ pub struct QueueUsage {
     pub waiting: usize,
     /// Whether no call is let in any more.
     pub draining: bool,
+    /// How many there may be.
+    pub limits: QueueLimits,
 }
 
 #[derive(Debug)]
@@ -153,7 +155,7 @@ impl Gate {
 
     pub(crate) fn usage(&self) -> QueueUsage {
         let state = self.lock();
-        QueueUsage { running: state.running, waiting: state.waiting, draining: state.draining }
+        QueueUsage { running: state.running, waiting: state.waiting, draining: state.draining, limits: self.limits }
     }
 
     /// Lets nobody in any more, and sends those away that wait.

@@ -1,13 +1,23 @@
 //! From the resources that a manifest or a policy names to the sandbox's limits.
 
-use cortex_manifest::{ByteSize, Count, Fuel, Milliseconds, Resources};
-use cortex_sandbox::{FileOverrides, HttpOverrides, Overrides, StateOverrides};
+use cortex_manifest::{ByteSize, CompileResources, Count, Fuel, Milliseconds, Resources};
+use cortex_sandbox::{CompileLimits, FileOverrides, HttpOverrides, Overrides, StateOverrides};
 
 use crate::registry::Tool;
 
 /// The limits that a manifest asks for.
 pub(crate) fn asked(tool: &Tool) -> Overrides {
     overrides(&tool.spec.implementation.resources)
+}
+
+/// The limits of compiling: the defaults, changed by what the policy says.
+pub(crate) fn compile_limits(written: &CompileResources) -> CompileLimits {
+    let default = CompileLimits::default();
+    CompileLimits {
+        component_bytes: written.size_bytes.map_or(default.component_bytes, ByteSize::bytes),
+        timeout: written.time_ms.map_or(default.timeout, Milliseconds::duration),
+        memory_bytes: written.memory_bytes.map_or(default.memory_bytes, ByteSize::bytes),
+    }
 }
 
 /// The limits that a section names.

@@ -44,11 +44,14 @@ pub(crate) struct ReadyTools {
     loading: Mutex<HashMap<String, Arc<Mutex<()>>>>,
     turns: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
     epoch: Instant,
+    watched: bool,
 }
 
 impl ReadyTools {
-    pub(crate) fn new() -> Self {
+    /// `watched`: somebody else looks for changes.
+    pub(crate) fn new(watched: bool) -> Self {
         Self {
+            watched,
             ready: Mutex::new(LruCache::new(READY)),
             loading: Mutex::default(),
             turns: Mutex::default(),
@@ -59,8 +62,8 @@ impl ReadyTools {
     /// The tool, if it is ready and was looked at lately. Does no I/O.
     pub(crate) fn get(&self, reference: &str) -> Option<Arc<Ready>> {
         let ready = Arc::clone(self.ready.lock().unwrap_or_else(PoisonError::into_inner).get(reference)?);
-        let standard = ready.tool.source == ToolSource::Standard;
-        (standard || self.now_ms() < ready.looked_ms.load(Ordering::Relaxed) + millis(LOOK_INTERVAL)).then_some(ready)
+        let stays = self.watched || ready.tool.source == ToolSource::Standard;
+        (stays || self.now_ms() < ready.looked_ms.load(Ordering::Relaxed) + millis(LOOK_INTERVAL)).then_some(ready)
     }
 
     /// Who may make a tool ready. It keeps calls from waiting on threads, which are few; what keeps two builds apart is
@@ -137,6 +140,21 @@ impl ReadyTools {
         let mut tools = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         tools.put(reference.to_owned(), Arc::clone(&ready));
         Ok(Ok((ready, cached)))
+    }
+
+    /// Those whose files have changed since they were made ready. Blocks.
+    pub(crate) fn changed(&self) -> Vec<String> {
+        let all: Vec<_> = {
+            let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+            ready.iter().map(|(reference, ready)| (reference.clone(), Arc::clone(ready))).collect()
+        };
+        let changed = |ready: &Ready| stamp_of(&ready.tool) != Some(ready.stamp);
+        all.into_iter().filter(|(_, ready)| changed(ready)).map(|(reference, _)| reference).collect()
+    }
+
+    /// A tool that is gone.
+    pub(crate) fn forget(&self, reference: &str) {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner).pop(reference);
     }
 
     fn now_ms(&self) -> u64 {

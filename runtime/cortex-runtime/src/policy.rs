@@ -149,12 +149,24 @@ impl Judge<'_> {
             let any = |of: &Capabilities| of.network.iter().any(|mine| mine.contains(rule));
             self.judge("network", rule.to_string(), any, any, &format!("network: [{}]", quoted(rule)));
         }
-        grants.network = asked.iter().map(network_rule).collect();
+        let extended: Vec<_> =
+            self.entries.iter().flat_map(|entry| entry.extend.iter().map(|rule| (rule, entry.line))).collect();
+        for (rule, line) in &extended {
+            let because = format!("{}:{line} adds it to what the manifest asks for", self.policy.file());
+            let (capability, target) = ("network", rule.to_string());
+            let permit = Permit { capability, target, granted: true, because, allow: None, exposed: false };
+            self.permits.push(permit);
+        }
+        let extended = || extended.iter().map(|(rule, _)| network_rule(rule));
+        grants.network = asked.iter().map(network_rule).chain(extended()).collect();
         let rules = |pick: fn(&ToolPolicy) -> &Capabilities| {
             self.entries.iter().flat_map(|entry| &pick(entry).network).map(network_rule).collect()
         };
         grants.operator = OperatorRules {
-            granted: (!self.trusted).then(|| rules(|entry| &entry.grant)),
+            granted: (!self.trusted).then(|| {
+                let granted: Vec<Rule> = rules(|entry| &entry.grant);
+                granted.into_iter().chain(extended()).collect()
+            }),
             denied: rules(|entry| &entry.deny),
             tool: self.tool.spec.name.to_string(),
         };

@@ -326,7 +326,7 @@ impl Writer {
                 looked = Instant::now();
                 for id in database::take_cancellations(&database, self.process.number())? {
                     if let Some(flight) = self.flights.get(id) {
-                        flight.stop();
+                        flight.cancel();
                     }
                 }
             }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use cortex_build::{BackendKind, Plan, Progress, Silent, Workshop, plan};
 use cortex_manifest::{InputSchema, InvalidInput};
 use cortex_sandbox::{
-    Allocation, CacheUsage, Call as SandboxCall, CompiledCache, DEFAULT_CACHE_BYTES, Ending, Failure, Interrupt,
-    LimitError, LimitSource, Limits, Observer, Outcome, Overrides, Sandbox,
+    Allocation, CacheUsage, Call as SandboxCall, CompiledCache, CompilerProgram, DEFAULT_CACHE_BYTES, Ending, Failure,
+    Interrupt, LimitError, LimitSource, Limits, Observer, Outcome, Overrides, Sandbox,
 };
 use serde_json::Value;
 use tokio::sync::broadcast;
@@ -17,12 +17,13 @@ use tokio::sync::broadcast;
 use crate::backend::{Backend, LoadFailure, Prepared, SandboxBackend};
 use crate::call::Clock;
 use crate::error::RuntimeError;
-use crate::event::{EVENTS, Event};
+use crate::event::{EVENTS, Event, Reloaded};
 use crate::execution::Caller;
 use crate::executions::Executions;
 use crate::flight::Flights;
 use crate::gate::{Gate, QueueLimits, QueueUsage};
 use crate::identity::Identities;
+use crate::limits::compile_limits;
 use crate::load::{Ready, ReadyTools};
 use crate::policy::{Operator, Permit, Policy};
 use crate::recorder::{Recorder, Retention};
@@ -49,6 +50,9 @@ pub struct Settings {
     pub environment: BTreeMap<String, String>,
     /// How much compiled code is kept on disk.
     pub cache_bytes: u64,
+    /// What compiles components that nobody built here; without one, this process does, and neither its time nor its memory
+    /// is bounded.
+    pub compiler: Option<CompilerProgram>,
     /// Never fetch anything.
     pub offline: bool,
     /// How many calls run and wait; `None` lets them all in.
@@ -57,6 +61,9 @@ pub struct Settings {
     pub retention: Retention,
     /// Hears of every call.
     pub telemetry: Option<Arc<dyn Telemetry>>,
+    /// Whoever made the runtime calls [`Runtime::reload`] when tools' files change. Without that, the first call after a
+    /// change looks, builds and waits.
+    pub watched: bool,
 }
 
 impl std::fmt::Debug for Settings {
@@ -80,10 +87,12 @@ impl Settings {
             policy: Policy::default(),
             environment: BTreeMap::new(),
             cache_bytes: DEFAULT_CACHE_BYTES,
+            compiler: None,
             offline: false,
             queue: None,
             retention: Retention::default(),
             telemetry: None,
+            watched: false,
         }
     }
 }
@@ -109,6 +118,10 @@ pub struct CallOptions {
     pub durable: bool,
     /// The W3C `traceparent` of what the call is a part of.
     pub traceparent: Option<String>,
+    /// Variables that the tool sees besides its own, in this call only.
+    pub environment: BTreeMap<String, String>,
+    /// No network in this call, whatever was granted.
+    pub no_network: bool,
 }
 
 /// Where in its input a tool finds [`CallOptions::context`].
@@ -154,7 +167,8 @@ impl Runtime {
     pub fn new(settings: Settings) -> Result<Self, RuntimeError> {
         create_home(&settings.home)?;
         let sandbox = Sandbox::new(settings.allocation)?;
-        let cache = CompiledCache::new(&sandbox, settings.home.join("compiled"), settings.cache_bytes);
+        let cache = CompiledCache::new(&sandbox, settings.home.join("compiled"), settings.cache_bytes)
+            .compiling_with(compile_limits(&settings.policy.spec().compile), settings.compiler);
         let workshop = Workshop::new(&settings.home, settings.offline);
         let identities = Identities::claim(&settings.home)?;
         let flights = Arc::new(Flights::default());
@@ -163,7 +177,7 @@ impl Runtime {
         Ok(Self(Arc::new(Inner {
             registry: Registry::new(settings.manifests),
             backend: SandboxBackend { sandbox, cache, workshop },
-            ready: ReadyTools::new(),
+            ready: ReadyTools::new(settings.watched),
             operator: Operator {
                 policy: settings.policy,
                 environment: settings.environment,
@@ -215,7 +229,7 @@ impl Runtime {
             return 0;
         }
         let left = self.0.flights.all();
-        left.iter().for_each(|flight| flight.stop());
+        left.iter().for_each(|flight| flight.cancel());
         // A guest is stopped at its next tick.
         let _ = tokio::time::timeout(Duration::from_secs(5), gate.emptied()).await;
         left.len()
@@ -278,6 +292,37 @@ impl Runtime {
     pub fn build(&self, tool: &str, force: bool, progress: &dyn Progress) -> Result<Prepared, RuntimeError> {
         let found = self.tool(tool)?;
         Ok(self.0.backend.prepare(&found, force, progress)?)
+    }
+
+    /// The digest of a tool's component, if it is built. Builds nothing. Blocks.
+    pub fn built(&self, tool: &str) -> Result<Option<String>, RuntimeError> {
+        let found = self.tool(tool)?;
+        self.0.backend.built(&found).map_err(|error| LoadFailure::building(&found, &error).into())
+    }
+
+    /// Looks at the files of all tools that are ready, and swaps those that have changed: calls go on with the old version
+    /// until the new one is ready, and for good if it does not build. Calls in flight end with what they began with.
+    /// Blocks, as long as builds take. Returns the tools that have changed, and whether they were swapped.
+    pub fn reload(&self, progress: &dyn Progress) -> Vec<Reloaded> {
+        let inner = &self.0;
+        let changed = inner.ready.changed();
+        let reload = |reference: String| {
+            let loaded = inner.ready.load(&inner.registry, &inner.backend, &inner.operator, &reference, progress);
+            let error = match loaded {
+                Ok(Ok(_)) => None,
+                Ok(Err(failed)) => Some(failed.failure.message),
+                Err(error) => {
+                    if matches!(error, RuntimeError::UnknownTool { .. } | RuntimeError::NoTool { .. }) {
+                        inner.ready.forget(&reference);
+                    }
+                    Some(error.to_string())
+                }
+            };
+            let reloaded = Reloaded { tool: reference, error };
+            inner.tell(|| Event::Reloaded(reloaded.clone()));
+            reloaded
+        };
+        changed.into_iter().map(reload).collect()
     }
 
     /// Waits until every execution is written, if this is the last clone, and says whether recording failed.
@@ -353,12 +398,21 @@ impl Inner {
             Ok(limits) => limits,
             Err(error) => return refused(&error),
         };
+        let mut grants = std::borrow::Cow::Borrowed(&ready.grants);
+        if options.no_network || !options.environment.is_empty() {
+            let grants = Arc::make_mut(grants.to_mut());
+            if options.no_network {
+                grants.network.clear();
+            }
+            grants.environment.retain(|(name, _)| !options.environment.contains_key(name));
+            grants.environment.extend(options.environment.clone());
+        }
         let call = SandboxCall {
             name: ready.tool.spec.name.as_str(),
             function: None,
             input: &input,
             limits: &limits,
-            grants: &ready.grants,
+            grants: &grants,
             seed: options.deterministic,
             observer: options.observer.as_ref(),
             interrupt: Some(interrupt),

@@ -24,15 +24,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component as Compiled;
 
+use crate::compiler::{self, CompileLimits, CompilerProgram};
 use crate::component::Component;
 use crate::engine::{ENGINE_VERSION, Sandbox, SandboxError};
 
 /// How much compiled code is kept. A Python tool takes 30 to 50 MB, a Rust tool under 1 MB.
 pub const DEFAULT_CACHE_BYTES: u64 = 2 << 30;
-
-/// The largest component that is compiled. The largest known one, a Python tool, has 20 MB; compiling takes memory and
-/// time in proportion, and wasmtime leaves it to the embedder to bound that.
-const COMPONENT_BYTES: u64 = 64 << 20;
 
 /// An entry that was used since is not touched again: recency only has to be good enough to choose what to drop.
 const TOUCH_INTERVAL: Duration = Duration::from_hours(1);
@@ -125,6 +122,8 @@ pub struct CompiledCache {
     root: PathBuf,
     engine: PathBuf,
     limit_bytes: u64,
+    compile_limits: CompileLimits,
+    compiler: Option<CompilerProgram>,
     in_flight: Mutex<HashMap<String, Arc<Mutex<()>>>>,
 }
 
@@ -135,7 +134,15 @@ impl CompiledCache {
         sandbox.engine.precompile_compatibility_hash().hash(&mut hasher);
         let root = root.into();
         let engine = root.join(format!("{ENGINE_VERSION}-{:016x}", hasher.finish()));
-        Self { root, engine, limit_bytes, in_flight: Mutex::default() }
+        let compile_limits = CompileLimits::default();
+        Self { root, engine, limit_bytes, compile_limits, compiler: None, in_flight: Mutex::default() }
+    }
+
+    /// Bounds what compiling uses. Time and memory are those of `compiler`, which compiles what is not trusted; without
+    /// one this process does.
+    #[must_use]
+    pub fn compiling_with(self, compile_limits: CompileLimits, compiler: Option<CompilerProgram>) -> Self {
+        Self { compile_limits, compiler, ..self }
     }
 
     /// Loads the component with this digest, compiling it when no sound code is there. `wasm` is only called to
@@ -148,13 +155,33 @@ impl CompiledCache {
         component: &str,
         wasm: impl FnOnce() -> io::Result<Vec<u8>>,
     ) -> Result<(Component, bool), CacheError> {
+        self.load_with(sandbox, component, None, wasm)
+    }
+
+    /// The same for a component of somebody else: compiled in a process of its own, if there is a program for that.
+    pub fn load_foreign(
+        &self,
+        sandbox: &Sandbox,
+        component: &str,
+        wasm: impl FnOnce() -> io::Result<Vec<u8>>,
+    ) -> Result<(Component, bool), CacheError> {
+        self.load_with(sandbox, component, self.compiler.as_ref(), wasm)
+    }
+
+    fn load_with(
+        &self,
+        sandbox: &Sandbox,
+        component: &str,
+        compiler: Option<&CompilerProgram>,
+        wasm: impl FnOnce() -> io::Result<Vec<u8>>,
+    ) -> Result<(Component, bool), CacheError> {
         if let Some(compiled) = self.read(sandbox, component) {
             return Ok((Component::new(sandbox, &compiled)?, true));
         }
         let flight = Arc::clone(self.flights().entry(component.to_owned()).or_default());
         let loaded = {
             let _only_one = flight.lock().unwrap_or_else(PoisonError::into_inner);
-            self.compile_and_load(sandbox, component, wasm)
+            self.compile_and_load(sandbox, component, compiler, wasm)
         };
         self.flights().remove(component);
         loaded
@@ -168,6 +195,7 @@ impl CompiledCache {
         &self,
         sandbox: &Sandbox,
         component: &str,
+        compiler: Option<&CompilerProgram>,
         wasm: impl FnOnce() -> io::Result<Vec<u8>>,
     ) -> Result<(Component, bool), CacheError> {
         let io_error = |source| CacheError::Io { path: self.root.clone(), source };
@@ -179,7 +207,11 @@ impl CompiledCache {
             return Ok((Component::new(sandbox, &compiled)?, true));
         }
         let bytes = wasm().map_err(io_error)?;
-        let code = compile(sandbox, &bytes)?;
+        compiler::check(&bytes, &self.compile_limits)?;
+        let code = match compiler {
+            Some(compiler) => compiler::compile_apart(compiler, &bytes, &self.compile_limits)?,
+            None => compiler::compile_here(&sandbox.engine, &bytes)?,
+        };
         self.write(component, &code).map_err(io_error)?;
         // Nobody waits for a lock file that is gone: whoever holds the old one finds the entry written.
         let _ = fs::remove_file(self.file(component, "lock"));
@@ -266,26 +298,6 @@ impl CompiledCache {
         }
         Ok(freed_bytes)
     }
-}
-
-/// What can be told of a component at no cost.
-pub(crate) fn check_before_compiling(wasm: &[u8]) -> Result<(), SandboxError> {
-    let bytes = wasm.len() as u64;
-    if bytes > COMPONENT_BYTES {
-        return Err(SandboxError::TooLarge { bytes, limit_bytes: COMPONENT_BYTES });
-    }
-    // The preamble: magic, version, layer. Layer 0 is a core module.
-    if wasm.starts_with(b"\0asm\x01\0\0\0") {
-        return Err(SandboxError::CoreModule);
-    }
-    Ok(())
-}
-
-fn compile(sandbox: &Sandbox, wasm: &[u8]) -> Result<Vec<u8>, SandboxError> {
-    check_before_compiling(wasm)?;
-    let compile_error = |error: wasmtime::Error| SandboxError::Compile(error.into_boxed_dyn_error());
-    let code = sandbox.engine.precompile_component(wasm).map_err(compile_error)?;
-    Ok(code)
 }
 
 #[expect(unsafe_code, reason = "wasmtime can only load compiled code unsafely; `read` above is the guard")]

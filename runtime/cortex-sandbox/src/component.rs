@@ -9,7 +9,7 @@ use wasmtime::component::{Component as Compiled, ComponentExportIndex, InstanceP
 use wasmtime_wasi::p2::bindings::CommandPre;
 
 use crate::bindings::ToolPre;
-use crate::cache::check_before_compiling;
+use crate::compiler::{self, CompileLimits};
 use crate::engine::{PROVIDED, Sandbox, SandboxError};
 use crate::guest::Guest;
 use crate::json::{self, ConversionError};
@@ -91,7 +91,7 @@ impl std::fmt::Debug for Component {
 impl Component {
     /// Compiles a component for this process alone: nothing is kept on disk. Blocks.
     pub fn compile(sandbox: &Sandbox, wasm: &[u8]) -> Result<Self, SandboxError> {
-        check_before_compiling(wasm)?;
+        compiler::check(wasm, &CompileLimits::default())?;
         let compile_error = |error: wasmtime::Error| SandboxError::Compile(error.into_boxed_dyn_error());
         Self::new(sandbox, &Compiled::new(&sandbox.engine, wasm).map_err(compile_error)?)
     }

@@ -41,12 +41,20 @@ pub enum SandboxError {
     #[error("a core WebAssembly module, not a component")]
     CoreModule,
     /// The component is larger than this crate compiles: compiling untrusted code is bounded by its size first.
-    #[error("the component has {bytes} bytes, the limit is {limit_bytes}")]
+    #[error("the component has {bytes} bytes: the limit `compile.size` is {limit_bytes}")]
     TooLarge {
         /// The component's size.
         bytes: u64,
         /// The largest size that is compiled.
         limit_bytes: u64,
+    },
+    /// Compiling the component used up its time or its memory.
+    #[error("{problem}: the limit `{limit}`")]
+    CompileLimit {
+        /// The limit's name, as in the policy.
+        limit: &'static str,
+        /// What it was, and its value.
+        problem: String,
     },
     /// The component imports what no tool is given.
     #[error("the component imports `{import}`, which this host does not provide")]
@@ -71,17 +79,24 @@ pub enum SandboxError {
 }
 
 impl SandboxError {
+    /// The name of the limit that was reached, if it was one.
+    pub fn limit(&self) -> Option<&'static str> {
+        match self {
+            Self::TooLarge { .. } => Some("compile.size"),
+            Self::CompileLimit { limit, .. } => Some(limit),
+            _ => None,
+        }
+    }
+
     /// What to do next, where there is something.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::CoreModule => Some("make a component of it: `wasm-tools component new module.wasm`".into()),
             Self::Denied { .. } => Some(format!("this version provides {}", PROVIDED.join(", "))),
             Self::NothingToCall => Some("functions that take or return resources cannot be called with JSON".into()),
-            Self::Engine(_)
-            | Self::Compile(_)
-            | Self::TooLarge { .. }
-            | Self::TooManyFunctions { .. }
-            | Self::Link(_) => None,
+            Self::TooLarge { .. } => Some("raise `compile.size` in the policy".into()),
+            Self::CompileLimit { limit, .. } => Some(format!("raise `{limit}` in the policy")),
+            Self::Engine(_) | Self::Compile(_) | Self::TooManyFunctions { .. } | Self::Link(_) => None,
         }
     }
 }
@@ -145,7 +160,7 @@ fn tick(engine: &EngineWeak) {
 }
 
 /// The same for both allocations in everything that compiled code depends on, so that they share one cache.
-fn config(allocation: Allocation) -> Config {
+pub(crate) fn config(allocation: Allocation) -> Config {
     let mut config = Config::new();
     config
         .consume_fuel(true)

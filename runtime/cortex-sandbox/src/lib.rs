@@ -12,6 +12,7 @@
 
 mod bindings;
 mod cache;
+mod compiler;
 mod component;
 mod deterministic;
 mod ending;
@@ -30,6 +31,7 @@ mod secret;
 mod state;
 
 pub use cache::{CacheEntry, CacheError, CacheUsage, CompiledCache, DEFAULT_CACHE_BYTES, digest};
+pub use compiler::{CompileLimits, CompilerProgram, compile_for_parent};
 pub use component::{Component, Contract, Function};
 pub use ending::{Captured, Decision, Ending, Failure, Outcome, Usage};
 pub use engine::{Allocation, ENGINE_VERSION, Sandbox, SandboxError};

@@ -21,6 +21,7 @@ mod handler;
 mod http;
 mod meta_tools;
 mod page;
+mod report;
 
 pub use http::service;
 pub use meta_tools::MetaTools;

@@ -87,6 +87,14 @@ pub(crate) enum Command {
     },
     /// Print the versions of this program and its engine
     Version(Reading),
+    /// Compile the component on standard input for a parent process
+    #[command(hide = true)]
+    Compile {
+        /// Bytes of memory
+        memory: u64,
+        /// Seconds
+        time: u64,
+    },
 }
 
 /// Calls a tool.
@@ -429,7 +437,8 @@ impl Command {
             | Self::Secret(_)
             | Self::Mcp(_)
             | Self::Schema { .. }
-            | Self::Completions { .. } => Format::Text,
+            | Self::Completions { .. }
+            | Self::Compile { .. } => Format::Text,
         }
     }
 }

@@ -19,7 +19,7 @@ mod version;
 use std::path::PathBuf;
 
 use clap::CommandFactory;
-use cortex_runtime::{Allocation, Runtime, Settings};
+use cortex_runtime::{Allocation, CompilerProgram, Runtime, Settings, compile_for_parent};
 
 use crate::args::{Args, Command, Document, Global, Selection};
 use crate::environment;
@@ -40,6 +40,7 @@ pub(crate) fn execute(args: Args, printer: &Printer) -> anyhow::Result<ExitStatu
             printer.raw(&script);
         }
         Command::Version(reading) => version::execute(reading, printer)?,
+        Command::Compile { memory, time } => return Ok(ExitStatus::Child(compile_for_parent(memory, time))),
         Command::Mcp(mcp) => return mcp::execute(&mcp, &args.global, printer),
         Command::New(new) => return new::execute(&new, printer),
         Command::Toolchain(toolchain) => return toolchain::execute(&toolchain, &args.global, printer),
@@ -69,6 +70,7 @@ fn with_runtime(command: Command, global: &Global, printer: &Printer) -> anyhow:
         | Command::Revoke(_)
         | Command::Completions { .. }
         | Command::Version(_)
+        | Command::Compile { .. }
         | Command::New(_)
         | Command::Toolchain(_)
         | Command::Doctor(_) => Ok(ExitStatus::Success),
@@ -89,6 +91,9 @@ fn settings(global: &Global) -> anyhow::Result<Settings> {
         offline: global.offline,
         policy: policy::open(global)?,
         environment: environment::variables(),
+        // This program again: what is compiled there can use up neither this process's memory nor its time.
+        compiler: environment::this_program()
+            .map(|program| CompilerProgram { program, arguments: vec!["compile".into()] }),
         ..Settings::new(environment::home()?)
     })
 }

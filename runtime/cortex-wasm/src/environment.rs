@@ -23,6 +23,11 @@ pub(crate) fn variables() -> std::collections::BTreeMap<String, String> {
         .collect()
 }
 
+/// Where this program is, if the system knows.
+pub(crate) fn this_program() -> Option<PathBuf> {
+    std::env::current_exe().ok()
+}
+
 pub(crate) fn progress_wanted() -> bool {
     variable(NO_PROGRESS).is_none()
 }

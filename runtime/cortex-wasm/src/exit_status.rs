@@ -12,6 +12,8 @@ pub(crate) enum ExitStatus {
     Success,
     /// The tool failed: its own exit code, 1 for tools that have none. Also 1 when `test` finds a failing check.
     Tool(u8),
+    /// What the parent of this process understands.
+    Child(u8),
     /// 120: the command line is wrong.
     Usage,
     /// 121: there is no such tool, or its manifest is not valid.
@@ -68,7 +70,7 @@ impl From<ExitStatus> for ExitCode {
     fn from(status: ExitStatus) -> Self {
         Self::from(match status {
             ExitStatus::Success => 0,
-            ExitStatus::Tool(code) => code,
+            ExitStatus::Tool(code) | ExitStatus::Child(code) => code,
             ExitStatus::Usage => 120,
             ExitStatus::Manifest => 121,
             ExitStatus::InvalidInput => 122,

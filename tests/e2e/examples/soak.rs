@@ -38,14 +38,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let port = serve()?;
     let runtime = prepare(home, port)?;
     let kinds = kinds(port);
-    let executor = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(usize::try_from(threads)?)
-        .enable_all()
-        .build()?;
+    let executor =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(usize::try_from(threads)?).enable_all().build()?;
     let soak = Soak { runtime, kinds, next: AtomicU64::new(0), endings: Mutex::default(), wrong: Mutex::default() };
     let started = Instant::now();
     // Exact: whoever takes a number makes the call.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a part of it")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a part of it"
+    )]
     let warm_up = (calls as f64 * WARM_UP) as u64;
     executor.block_on(soak.run(threads, warm_up));
     let before = State::now(0)?;
@@ -155,7 +158,10 @@ fn kinds(port: u16) -> Vec<Kind> {
         kind("prints", json!({"result": 100_000, "log": 100_000}), Ending::OutputExceeded),
         kind("fetches", json!({"authority": server, "path": "/answer"}), Ending::Success),
         kind("fetches", json!({"authority": "127.0.0.1:1"}), Ending::Denied),
-        Kind { timeout: Some(Duration::from_millis(2)), ..kind("sleeps", json!({"ms": 86_400_000}), Ending::DeadlineExceeded) },
+        Kind {
+            timeout: Some(Duration::from_millis(2)),
+            ..kind("sleeps", json!({"ms": 86_400_000}), Ending::DeadlineExceeded)
+        },
         given_up("sleeps", json!({"ms": 86_400_000})),
         given_up("endless", json!({})),
         given_up("files", json!({"do": [["write", "/out/c", 1], ["overwrite", "/out/c", 1_000_000_000]]})),

@@ -11,14 +11,17 @@ use cortex_sandbox::{HostRule, NetworkRule, RuleScheme};
 pub fn rules(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let mut lines = text.splitn(4, '\n');
-    let (Some(one), Some(other), Some(method), Some(url)) = (lines.next(), lines.next(), lines.next(), lines.next()) else {
+    let (Some(one), Some(other), Some(method), Some(url)) = (lines.next(), lines.next(), lines.next(), lines.next())
+    else {
         return;
     };
     let rules: Vec<Written> = [one, other].iter().filter_map(|rule| rule.parse().ok()).collect();
     for rule in &rules {
         let shown = rule.to_string();
         let again: Result<Written, _> = shown.parse();
-        assert!(rule.methods().is_empty() && again.as_ref().is_ok_and(|again| again == rule) || !rule.methods().is_empty());
+        assert!(
+            rule.methods().is_empty() && again.as_ref().is_ok_and(|again| again == rule) || !rule.methods().is_empty()
+        );
         let compiled = compiled(rule);
         if compiled.covers_url(method, url) {
             check_covered(&compiled, url);
@@ -102,16 +105,16 @@ fn below(path: &str, rule: &str) -> bool {
         }
     }
     let wanted: Vec<&str> = rule.split('/').filter(|segment| !segment.is_empty()).collect();
-    stays.len() >= wanted.len() && stays.iter().zip(&wanted).all(|(one, other)| {
-        decoded(one.as_bytes()) == decoded(other.as_bytes())
-    })
+    stays.len() >= wanted.len()
+        && stays.iter().zip(&wanted).all(|(one, other)| decoded(one.as_bytes()) == decoded(other.as_bytes()))
 }
 
 fn decoded(text: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut at = 0;
     while let Some(&byte) = text.get(at) {
-        let code = text.get(at + 1..at + 3).and_then(|code| u8::from_str_radix(std::str::from_utf8(code).ok()?, 16).ok());
+        let code =
+            text.get(at + 1..at + 3).and_then(|code| u8::from_str_radix(std::str::from_utf8(code).ok()?, 16).ok());
         let (byte, read) = if let (b'%', Some(code)) = (byte, code) { (code, 3) } else { (byte, 1) };
         bytes.push(byte);
         at += read;

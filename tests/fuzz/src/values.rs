@@ -21,7 +21,8 @@ pub fn values(data: &[u8]) {
     match through(&value) {
         Ok(once) => {
             let once = &once["v"];
-            let twice = through(once).unwrap_or_else(|error| panic!("{}: {value} became {once}: {error}", function.name));
+            let twice =
+                through(once).unwrap_or_else(|error| panic!("{}: {value} became {once}: {error}", function.name));
             assert_eq!(once, &twice["v"], "{}: {value}", function.name);
         }
         Err(error) => {

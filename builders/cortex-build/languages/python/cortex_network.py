@@ -86,6 +86,8 @@ def send(request, body, host, port, secure, timeout):
             fields.append(name.lower(), value.encode("latin-1"))
         except Err:
             raise ValueError(f"the header {name} cannot be sent") from None
+    if request.chunked:  # which is about the connection; by now the length is known
+        fields.append("content-length", str(len(body)).encode())
     outgoing = wasi.OutgoingRequest(fields)
     method = getattr(wasi, f"Method_{request.method.capitalize()}", None)
     outgoing.set_method(method() if method and request.method.isupper() else wasi.Method_Other(request.method))
@@ -136,6 +138,8 @@ def receive(response, head_only):
     lines += [name.encode("latin-1") + b": " + value for name, value in entries if name.lower() not in HOP_BY_HOP]
     if chunked:
         lines.append(b"transfer-encoding: chunked")
+    # Keeping connections is the host's business; clients that keep one ask the system about its socket.
+    lines.append(b"connection: close")
     yield b"\r\n".join(lines) + b"\r\n\r\n"
     with response, response.consume() as body, body.stream() as stream:
         while not empty:
@@ -249,7 +253,13 @@ class Socket:
     def __exit__(self, *_):
         pass
 
-    # What TLS adds to a socket.
+class SecureSocket(Socket):
+    """What TLS adds to a socket."""
+
+    @property
+    def _sslobj(self):
+        return self
+
     def getpeercert(self, binary_form=False):
         return b"" if binary_form else {"subject": (), "subjectAltName": (("DNS", self.peer[0]),)}
 
@@ -319,6 +329,7 @@ def tls():
             self.protocol = protocol
 
         def wrap_socket(self, sock, *_, **__):
+            sock.__class__ = SecureSocket
             sock.secure = True
             return sock
 
@@ -354,7 +365,7 @@ def tls():
         SSLCertVerificationError=certificate,
         CertificateError=certificate,
         SSLContext=SSLContext,
-        SSLSocket=Socket,
+        SSLSocket=SecureSocket,
         SSLObject=type("SSLObject", (), {}),
         MemoryBIO=type("MemoryBIO", (), {}),
         TLSVersion=enum.IntEnum("TLSVersion", versions),

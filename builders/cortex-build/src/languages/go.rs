@@ -88,7 +88,7 @@ impl Language for Go {
         // What is added takes memory from where the runtime does, which the linker lets nobody do without the last flag.
         let flags = if files.is_empty() { "-s -w -buildid=" } else { "-s -w -buildid= -checklinkname=0" };
         go = go.args([format!("-ldflags={flags}")]);
-        go.args([&layout.pattern(&module)]).run()?;
+        go.args([&layout.pattern(&module)]).run().map_err(|error| not_for_wasi(job, error))?;
         let wasm = component::of(&fs::read(wasm)?, layout.contract, network);
         Ok(Compiled { wasm: wasm.map_err(BuildError::Componentize)?, toolchain: toolchain.version })
     }
@@ -154,6 +154,19 @@ impl Language for TinyGo {
             ("go.mod", include_str!("../../languages/go/template/go.mod.txt")),
             ("main.go", include_str!("../../languages/go/template/main.go")),
         ]
+    }
+}
+
+/// A package of which Go compiles nothing for WASI.
+fn not_for_wasi(job: &Job<'_>, error: BuildError) -> BuildError {
+    let BuildError::Tool { argv, status, stderr } = error else { return error };
+    let excluded = stderr.lines().find(|line| line.contains("build constraints exclude all Go files"));
+    match excluded {
+        Some(line) => {
+            let because = format!("{}: it is not written for WebAssembly", line.trim());
+            BuildError::NeedsContainer { tool: job.spec.name.to_string(), because, stderr }
+        }
+        None => BuildError::Tool { argv, status, stderr },
     }
 }
 

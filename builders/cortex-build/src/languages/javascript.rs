@@ -94,7 +94,7 @@ impl Language for JavaScript {
         let work = job.stage.join(SDK_FOLDER).join("javascript");
         fs::create_dir_all(&work)?;
         let esbuild = Esbuild::of(&toolchain)?;
-        let bundled = esbuild.program(&job.stage, &entry, &work)?;
+        let bundled = esbuild.program(&job.stage, &entry, &work).map_err(|error| needs_node(job, error))?;
         let (engine, reason) = program::engine(job.spec.implementation.build.engine, &bundled.text);
         let quickjs = engine == Engine::QuickJs;
         job.progress.step(&reason.because);
@@ -152,6 +152,22 @@ fn packages(job: &Job<'_>) -> Result<(), BuildError> {
     npm("ci").args(["--omit=dev"]).dir(&job.stage).run()?;
     fs::create_dir_all(&modules)?;
     Ok(write_atomically(&complete, digest.as_bytes())?)
+}
+
+/// Modules that only Node itself has. Packages bring them, so the tool's own source does not tell.
+fn needs_node(job: &Job<'_>, error: BuildError) -> BuildError {
+    let BuildError::Tool { argv, status, stderr } = error else { return error };
+    let named = stderr.match_indices("Could not resolve \"").filter_map(|(at, found)| {
+        let name = stderr[at + found.len()..].split('"').next()?;
+        program::only_node_has(name.strip_prefix("node:").unwrap_or(name)).then_some(name)
+    });
+    match named.into_iter().next() {
+        Some(name) => {
+            let because = format!("its packages use `{name}`, which only Node has");
+            BuildError::NeedsContainer { tool: job.spec.name.to_string(), because, stderr }
+        }
+        None => BuildError::Tool { argv, status, stderr },
+    }
 }
 
 fn entry_point(spec: &ToolSpec, folder: &Path) -> Option<PathBuf> {

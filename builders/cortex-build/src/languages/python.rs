@@ -3,12 +3,15 @@
 //! A module with `def run(args)` at its top level is called as a function; anything else is a program. What the component
 //! holds was imported while it was built, in `languages/python/`.
 
+mod program;
+
 use std::path::{Path, PathBuf};
 
 use cortex_manifest::{Entrypoint, ToolSpec};
 use fs_err as fs;
 use walkdir::WalkDir;
 
+use self::program::is_function;
 use crate::builder::{Compiled, Job, Language, Progress, SourceEntry, Survey};
 use crate::error::BuildError;
 use crate::languages::SDK_FOLDER;
@@ -48,26 +51,6 @@ const TEMPLATE: &[(&str, &str)] = &[
     ("main.py", include_str!("../../languages/python/template/main.py")),
 ];
 
-/// Modules that a sandbox cannot have, and why. Only an import that the source cannot do without counts: one at the top
-/// level, outside of any `try` or `if`.
-const IMPOSSIBLE: &[(&str, &str)] = &[
-    ("subprocess", "starts other programs"),
-    ("multiprocessing", "starts other processes"),
-    ("ctypes", "calls native libraries"),
-    ("cffi", "calls native libraries"),
-    ("tkinter", "needs a screen"),
-    ("curses", "needs a terminal"),
-    ("psutil", "reads the host"),
-    ("numpy", "is native code"),
-    ("pandas", "is native code"),
-    ("scipy", "is native code"),
-    ("cryptography", "is native code"),
-    ("lxml", "is native code"),
-    ("PIL", "is native code"),
-    ("pydantic", "is native code"),
-    ("torch", "is native code"),
-];
-
 impl Language for Python {
     fn fixed_inputs(&self) -> String {
         let glue: Vec<u8> = GLUE.iter().flat_map(|(_, text)| text.bytes()).chain(WORLDS.bytes()).collect();
@@ -85,7 +68,10 @@ impl Language for Python {
             format!("`{shown}` is a program: its input is the first argument and standard input")
         };
         survey.reasons.push(Reason { because, change: None });
-        survey.needs_docker = impossible_imports(&entry, &source);
+        survey.needs_docker = program::needs_docker(folder, &entry);
+        let requirements = requirements_file(spec);
+        let listed = fs::read_to_string(folder.join(&requirements)).unwrap_or_default();
+        survey.needs_docker.extend(program::native_requirements(&requirements, &listed));
         survey
     }
 
@@ -143,7 +129,7 @@ impl Language for Python {
             step = step.args(["-p".as_ref(), folder.as_os_str()]);
         }
         let built = step.args(["-o".as_ref(), component.as_os_str()]).args([app]).dir(&work).run();
-        built.map_err(|error| said_by_python(error, packages.as_ref()))?;
+        built.map_err(|error| said_by_python(job.spec, error, packages.as_ref()))?;
         let wasm = fs::read(&component)?;
         fs::remove_file(&component)?;
         Ok(Compiled { wasm, toolchain: "componentize-py 0.25.1, CPython 3.14".into() })
@@ -181,12 +167,6 @@ fn entry_point(spec: &ToolSpec, folder: &Path) -> Option<PathBuf> {
     names.into_iter().map(PathBuf::from).find(|name| folder.join(name).is_file())
 }
 
-/// Whether the source is a function to call and no program.
-fn is_function(source: &str) -> bool {
-    let starts = |line: &str| line.starts_with("def run(") || line.starts_with("async def run(");
-    source.lines().any(starts) && !source.lines().any(|line| line.starts_with("if __name__"))
-}
-
 /// Clients of HTTP. Whoever names one and was not granted a server hears which one that is, and not that there are no sockets.
 const CLIENTS: &[&str] = &["urllib.request", "http.client", "import requests", "from requests", "urllib3", "httpx"];
 
@@ -201,23 +181,10 @@ fn asks_servers(job: &Job<'_>) -> Result<bool, BuildError> {
     Ok(false)
 }
 
-fn impossible_imports(file: &Path, source: &str) -> Vec<Reason> {
-    let imported = |line: &str, module: &str| {
-        let rest = line.strip_prefix("import ").or_else(|| line.strip_prefix("from "));
-        rest.is_some_and(|rest| {
-            rest.split(',').any(|name| name.trim().split([' ', '.']).next().is_some_and(|first| first == module))
-        })
-    };
-    let mut reasons = Vec::new();
-    for (number, line) in source.lines().enumerate() {
-        for (module, why) in IMPOSSIBLE.iter().filter(|(module, _)| imported(line, module)) {
-            reasons.push(Reason {
-                because: format!("`{}:{}` imports `{module}`, which {why}", file.display(), number + 1),
-                change: Some(format!("do without `{module}`, or import it inside a `try`")),
-            });
-        }
-    }
-    reasons
+/// The list of packages: the manifest's, else the usual one.
+fn requirements_file(spec: &ToolSpec) -> PathBuf {
+    let named = spec.implementation.build.requirements_file.as_ref().map(|path| path.as_path().to_owned());
+    named.unwrap_or_else(|| "requirements.txt".into())
 }
 
 /// What `requirements.txt` asks for, installed.
@@ -229,12 +196,11 @@ struct Packages {
 
 /// Installs wheels only: nothing of a package runs. Once for each content of the file.
 fn requirements(job: &Job<'_>, work: &Path) -> Result<Option<Packages>, BuildError> {
-    let named = job.spec.implementation.build.requirements_file.as_ref().map(|path| path.as_path().to_owned());
-    let file = named.clone().unwrap_or_else(|| "requirements.txt".into());
+    let file = requirements_file(job.spec);
     let path = job.stage.join(&file);
     if !path.is_file() {
-        return match named {
-            Some(file) => Err(layout(job, format!("there is no `{}`", file.display()))),
+        return match job.spec.implementation.build.requirements_file {
+            Some(_) => Err(layout(job, format!("there is no `{}`", file.display()))),
             None => Ok(None),
         };
     }
@@ -256,6 +222,12 @@ fn requirements(job: &Job<'_>, work: &Path) -> Result<Option<Packages>, BuildErr
             .args(["-r".as_ref(), path.as_os_str()])
             .dir(&job.stage)
             .run()?;
+        // From the wheels' own metadata, before anything is built: those that need others bring what does not work.
+        if let Some(wheel) = wheels(&folder)?.into_iter().find(|wheel| !wheel.pure && program::is_native(&wheel.name)) {
+            let because =
+                format!("`{}` needs `{} {}`, which is native code", file.display(), wheel.name, wheel.version);
+            return Err(BuildError::NeedsContainer { tool: job.spec.name.to_string(), because, stderr: String::new() });
+        }
         let mut native = Vec::new();
         for entry in WalkDir::new(&folder).sort_by_file_name() {
             let entry = entry.map_err(std::io::Error::from)?;
@@ -272,8 +244,54 @@ fn requirements(job: &Job<'_>, work: &Path) -> Result<Option<Packages>, BuildErr
     Ok(Some(Packages { folder, native }))
 }
 
+/// A distribution that was installed, as its metadata describes it.
+struct Wheel {
+    name: String,
+    version: String,
+    /// Without code for one kind of machine.
+    pure: bool,
+}
+
+fn wheels(folder: &Path) -> Result<Vec<Wheel>, BuildError> {
+    let mut wheels = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let Some((name, version)) = name.strip_suffix(".dist-info").and_then(|name| name.split_once('-')) else {
+            continue;
+        };
+        let metadata = fs::read_to_string(path.join("WHEEL")).unwrap_or_default();
+        let pure = metadata.lines().any(|line| line.trim() == "Root-Is-Purelib: true");
+        wheels.push(Wheel { name: name.into(), version: version.into(), pure });
+    }
+    wheels.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(wheels)
+}
+
+/// Modules of the standard library that need what a sandbox does not have.
+const ABSENT: &[&str] = &[
+    "_ctypes",
+    "_curses",
+    "_multiprocessing",
+    "_posixsubprocess",
+    "_tkinter",
+    "bz2",
+    "_bz2",
+    "fcntl",
+    "grp",
+    "lzma",
+    "_lzma",
+    "mmap",
+    "pwd",
+    "readline",
+    "resource",
+    "_scproxy",
+    "syslog",
+    "termios",
+];
+
 /// Python's own words, without those of the tool that ran it.
-fn said_by_python(error: BuildError, packages: Option<&Packages>) -> BuildError {
+fn said_by_python(tool: &ToolSpec, error: BuildError, packages: Option<&Packages>) -> BuildError {
     let BuildError::Tool { argv, status, stderr } = error else { return error };
     let words = stderr.split_once("cortex-wasm: ").and_then(|(_, rest)| rest.split_once("\ncortex-wasm: end"));
     let Some((words, _)) = words else { return BuildError::Tool { argv, status, stderr } };
@@ -281,7 +299,21 @@ fn said_by_python(error: BuildError, packages: Option<&Packages>) -> BuildError 
     if let Some(native) = packages.map(|packages| &packages.native).filter(|native| !native.is_empty()) {
         said = format!("{said}native code was left out: {}; `backend: docker` can run it\n", native.join(", "));
     }
-    BuildError::Tool { argv, status, stderr: said }
+    let module = words.split_once("No module named '").and_then(|(_, rest)| rest.split('\'').next());
+    let (tool, because) = match module {
+        Some(module) if ABSENT.contains(&module) => (tool.name.to_string(), format!("a sandbox has no `{module}`")),
+        Some(module) if left_out(packages, module) => (tool.name.to_string(), format!("`{module}` is native code")),
+        _ => return BuildError::Tool { argv, status, stderr: said },
+    };
+    BuildError::NeedsContainer { tool, because, stderr: said }
+}
+
+/// Whether a module is one of those that were left out.
+fn left_out(packages: Option<&Packages>, module: &str) -> bool {
+    let path = module.replace('.', "/");
+    packages.is_some_and(|packages| {
+        packages.native.iter().any(|file| file.strip_prefix(&path).is_some_and(|rest| rest.starts_with('.')))
+    })
 }
 
 fn layout(job: &Job<'_>, problem: String) -> BuildError {

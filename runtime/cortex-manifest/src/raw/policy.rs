@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::located::Located;
-use crate::raw::{RawAccess, RawNetworkRule, RawResources, RawText, RawVersion};
+use crate::raw::{RawAccess, RawDuration, RawNetworkRule, RawResources, RawSize, RawText, RawVersion};
 
 /// What an operator of cortex-wasm allows: the file `cortex.yml` of a workspace.
 ///
@@ -63,6 +63,12 @@ pub(crate) struct RawPolicy {
     /// defaults: { timeout: 10 }
     /// ```
     pub(crate) defaults: Option<RawResources>,
+    /// What compiling one component for this machine may use.
+    ///
+    /// ```yaml
+    /// compile: { size: 64M, time: 300, memory: 2G }
+    /// ```
+    pub(crate) compile: Option<RawCompile>,
     /// What single tools get. All entries count that name a tool; where two set the same value, an entry with the tool's
     /// own name beats a pattern, and a later entry an earlier one.
     ///
@@ -70,6 +76,31 @@ pub(crate) struct RawPolicy {
     /// tools: [{ tool: "web_*", ceilings: { timeout: 20 } }]
     /// ```
     pub(crate) tools: Option<Vec<Located<RawToolPolicy>>>,
+}
+
+/// What compiling one component for this machine may use. Time and memory bound those that were not built here.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Compile")]
+pub(crate) struct RawCompile {
+    /// Bytes of the component. Units are powers of 1024; a bare number is bytes. Absent means `64M`.
+    ///
+    /// ```yaml
+    /// size: 64M
+    /// ```
+    pub(crate) size: Option<Located<RawSize>>,
+    /// Time. A bare number is seconds. Absent means `300`.
+    ///
+    /// ```yaml
+    /// time: 300
+    /// ```
+    pub(crate) time: Option<Located<RawDuration>>,
+    /// Memory. Units as for `size`. Absent means `2G`.
+    ///
+    /// ```yaml
+    /// memory: 2G
+    /// ```
+    pub(crate) memory: Option<Located<RawSize>>,
 }
 
 /// What the operator allows some tools.
@@ -96,6 +127,12 @@ pub(crate) struct RawToolPolicy {
     /// grant: { network: ["https://api.example.com"], state: true }
     /// ```
     pub(crate) grant: Option<RawCapabilities>,
+    /// What these tools get though their manifests do not ask for it: for a server of your own in place of the author's.
+    ///
+    /// ```yaml
+    /// extend: { network: ["http://127.0.0.1:8080"] }
+    /// ```
+    pub(crate) extend: Option<RawExtension>,
     /// What these tools never get. It beats every grant.
     ///
     /// ```yaml
@@ -121,6 +158,19 @@ pub(crate) struct RawToolPolicy {
     /// environment: { SEARCH_URL: "http://localhost:8080" }
     /// ```
     pub(crate) environment: Option<BTreeMap<String, Located<RawText>>>,
+}
+
+/// Capabilities that a manifest does not ask for.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Extension")]
+pub(crate) struct RawExtension {
+    /// Servers, written as in a manifest.
+    ///
+    /// ```yaml
+    /// network: ["http://127.0.0.1:8080"]
+    /// ```
+    pub(crate) network: Option<Vec<Located<RawNetworkRule>>>,
 }
 
 /// Capabilities to grant or to deny.

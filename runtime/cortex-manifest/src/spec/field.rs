@@ -20,7 +20,7 @@ pub(super) fn path_of(field: &'static str, path: &Located<String>, problems: &mu
     problems.check(path.at, ManifestPath::new(&path.value).map_err(|error| Rule::Path { field, error }))
 }
 
-pub(super) fn quantity_of<T>(
+pub(crate) fn quantity_of<T>(
     field: &'static str,
     written: Option<(&String, Position)>,
     problems: &mut Problems,

@@ -168,7 +168,8 @@ fn policy_of(trust: bool, entries: &[String]) -> String {
 /// A rule of parts that often meet, and an address of the same parts.
 fn rule() -> impl Strategy<Value = String> {
     let scheme = select(vec!["https", "http", "private"]);
-    let host = select(vec!["a.example.com", "*.example.com", "b.a.example.com", "10.0.0.0/8", "10.1.0.0/16", "10.1.2.3", "*"]);
+    let host =
+        select(vec!["a.example.com", "*.example.com", "b.a.example.com", "10.0.0.0/8", "10.1.0.0/16", "10.1.2.3", "*"]);
     let port = select(vec!["", ":80", ":443", ":8080"]);
     let path = select(vec!["", "/v1", "/v1/a", "/v10"]);
     (scheme, host, port, path).prop_map(|(scheme, host, port, path)| format!("{scheme}://{host}{port}{path}"))
@@ -176,7 +177,15 @@ fn rule() -> impl Strategy<Value = String> {
 
 fn address() -> impl Strategy<Value = String> {
     let scheme = select(vec!["https", "http"]);
-    let host = select(vec!["a.example.com", "A.Example.Com", "b.a.example.com", "example.com", "10.1.2.3", "10.200.0.1", "[::1]"]);
+    let host = select(vec![
+        "a.example.com",
+        "A.Example.Com",
+        "b.a.example.com",
+        "example.com",
+        "10.1.2.3",
+        "10.200.0.1",
+        "[::1]",
+    ]);
     let port = select(vec!["", ":80", ":443", ":8080"]);
     let path = select(vec!["/", "/v1", "/v1/", "/v1/a/b?c", "/v10", "/v1/../a", "/v1%2fa", "/v1/./a"]);
     (scheme, host, port, path).prop_map(|(scheme, host, port, path)| format!("{scheme}://{host}{port}{path}"))

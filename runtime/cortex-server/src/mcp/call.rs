@@ -16,6 +16,7 @@ use super::Shared;
 use super::answer::{Answer, Done, Questions};
 use super::ask;
 use super::catalogue::Published;
+use super::report::Wanted;
 
 /// How long a client waits for a result that knows what a task is. Most calls end long before.
 const TASK_AFTER: Duration = Duration::from_secs(2);
@@ -35,6 +36,8 @@ pub(super) struct Request {
     pub(super) answers: Option<InputResponses>,
     /// What the tool remembered, on a second call.
     pub(super) sealed: Option<String>,
+    /// What the client wants to hear meanwhile.
+    pub(super) wanted: Wanted,
 }
 
 /// What became of a request.
@@ -76,7 +79,7 @@ impl Shared {
     }
 
     async fn rounds(&self, request: Request, context: &RequestContext<RoleServer>) -> Result<Reply, ErrorData> {
-        let Request { method, published, input, answers, sealed } = request;
+        let Request { method, published, input, answers, sealed, wanted } = request;
         let client = context.client_capabilities();
         let client = client.as_ref();
         let is_stateless = is_stateless(context);
@@ -88,11 +91,20 @@ impl Shared {
         let may_be_task =
             method == "tools/call" && is_stateless && client.is_some_and(ClientCapabilities::supports_tasks);
         for _ in 0..ask::ROUNDS_MAX {
-            let options = CallOptions { context: round.context(&published, client), ..CallOptions::default() };
+            let mut options = CallOptions { context: round.context(&published, client), ..CallOptions::default() };
+            let reporter = wanted.reporter(&published.name, context).map(|(ears, reporter)| {
+                (options.observer, options.progress) = (Some(ears.observer), Some(ears.progress));
+                reporter
+            });
             let execution = if may_be_task {
                 let mut call =
                     Box::pin(owned_call(self.runtime.clone(), Arc::clone(&published), input.clone(), options));
-                match tokio::time::timeout(TASK_AFTER, &mut call).await {
+                let waiting = tokio::time::timeout(TASK_AFTER, &mut call);
+                let waited = match reporter {
+                    Some(reporter) => reporter.during(waiting).await,
+                    None => waiting.await,
+                };
+                match waited {
                     Ok(execution) => execution,
                     Err(_) => {
                         let client = client.cloned();
@@ -100,7 +112,11 @@ impl Shared {
                     }
                 }
             } else {
-                self.runtime.call(&published.name, &input, options).await
+                let call = self.runtime.call(&published.name, &input, options);
+                match reporter {
+                    Some(reporter) => reporter.during(call).await,
+                    None => call.await,
+                }
             };
             let questions = match answer_of(execution, &published)? {
                 Answer::Done(done) => return Ok(Reply::Done(done)),

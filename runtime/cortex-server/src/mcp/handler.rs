@@ -10,10 +10,10 @@ use cortex_runtime::{Parameter, ParameterType, Publish};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams, CompleteResult, CompletionInfo,
     ErrorData, GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult, Implementation,
-    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-    ReadResourceRequestParams, ReadResourceResponse, Reference, ResourceUpdatedNotificationParam, ServerCapabilities,
-    ServerConfig, SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
-    UpdateTaskParams,
+    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, LoggingLevel,
+    PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, Reference,
+    ResourceUpdatedNotificationParam, ServerCapabilities, ServerConfig, SetLevelRequestParams, SubscribeRequestParams,
+    SubscriptionFilter, Tool, UnsubscribeRequestParams, UpdateTaskParams,
 };
 use rmcp::service::{NotificationContext, Peer, RequestContext, RoleServer, SubscriptionContext};
 use rmcp::{ServerHandler, model::CacheScope};
@@ -21,9 +21,10 @@ use serde_json::{Map, Value, json};
 use tokio::sync::broadcast;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::call::{Reply, Request, unknown};
+use super::call::{Reply, Request, is_stateless, unknown};
 use super::catalogue::{Catalogue, Published};
 use super::change::Change;
+use super::report::Wanted;
 use super::{Shared, page};
 
 /// How long a client may keep a list without asking again. It hears of changes before that.
@@ -37,6 +38,8 @@ pub(super) struct Handler {
     shared: Arc<Shared>,
     /// The addresses that a client of an earlier revision subscribed to.
     subscribed: Arc<Mutex<HashSet<String>>>,
+    /// The lines of logs that a client of an earlier revision gets: at least this bad.
+    log_level: Mutex<LoggingLevel>,
     /// Cancelled when the client is gone.
     gone: CancellationToken,
     _gone: DropGuard,
@@ -45,11 +48,22 @@ pub(super) struct Handler {
 impl Handler {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         let gone = CancellationToken::new();
-        Self { shared, subscribed: Arc::default(), _gone: gone.clone().drop_guard(), gone }
+        let log_level = Mutex::new(LoggingLevel::Info);
+        Self { shared, subscribed: Arc::default(), log_level, _gone: gone.clone().drop_guard(), gone }
     }
 
     fn catalogue(&self) -> Arc<Catalogue> {
         self.shared.watched.catalogue()
+    }
+
+    /// A client of the newest revision says with each request what it wants to hear.
+    fn wanted(&self, context: &RequestContext<RoleServer>) -> Wanted {
+        let log = if is_stateless(context) {
+            context.meta.log_level()
+        } else {
+            Some(*self.log_level.lock().unwrap_or_else(PoisonError::into_inner))
+        };
+        Wanted { progress: context.meta.get_progress_token(), log }
     }
 
     /// What has this name, now or after another look.
@@ -116,6 +130,7 @@ impl ServerHandler for Handler {
             input,
             answers: request.input_responses,
             sealed: request.request_state,
+            wanted: self.wanted(&context),
         };
         Ok(self.shared.run(request, &context).await?.into_tool_response())
     }
@@ -143,7 +158,8 @@ impl ServerHandler for Handler {
         let summary = published.spec.summary.clone();
         let input = typed(request.arguments.unwrap_or_default(), published.spec.parameters());
         let (answers, sealed) = (request.input_responses, request.request_state);
-        let request = Request { method: "prompts/get", published, input, answers, sealed };
+        let request =
+            Request { method: "prompts/get", published, input, answers, sealed, wanted: self.wanted(&context) };
         match self.shared.run(request, &context).await? {
             Reply::Done(done) => {
                 let prompt = done.into_prompt(&summary);
@@ -201,7 +217,8 @@ impl ServerHandler for Handler {
         };
         let input = typed(values, published.spec.parameters());
         let (answers, sealed) = (request.input_responses, request.request_state);
-        let request = Request { method: "resources/read", published, input, answers, sealed };
+        let request =
+            Request { method: "resources/read", published, input, answers, sealed, wanted: self.wanted(&context) };
         match self.shared.run(request, &context).await? {
             Reply::Done(done) => {
                 let contents = done.into_resource(uri, mime_type.as_deref());
@@ -242,9 +259,10 @@ impl ServerHandler for Handler {
 
     async fn set_level(
         &self,
-        _request: SetLevelRequestParams,
+        request: SetLevelRequestParams,
         _context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
+        *self.log_level.lock().unwrap_or_else(PoisonError::into_inner) = request.level;
         Ok(())
     }
 

@@ -67,10 +67,11 @@ fn meta_tools(folder: &std::path::Path, manifests: &mut Vec<PathBuf>) -> anyhow:
 
 /// Standard output belongs to the protocol.
 fn log_to_stderr(quiet: bool) {
-    use tracing_subscriber::filter::LevelFilter;
+    use tracing_subscriber::filter::EnvFilter;
 
-    let level = if quiet { LevelFilter::ERROR } else { LevelFilter::WARN };
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(level).with_target(false).init();
+    // The protocol's library warns of every mistake that a client makes.
+    let filter = EnvFilter::new(if quiet { "error" } else { "warn,rmcp=error" });
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).with_target(false).init();
 }
 
 /// Ends the server on Ctrl-C and, on Unix, on SIGTERM.

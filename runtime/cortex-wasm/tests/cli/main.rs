@@ -7,6 +7,8 @@ mod crash;
 #[cfg(test)]
 mod inspect;
 #[cfg(test)]
+mod mcp;
+#[cfg(test)]
 mod run;
 #[cfg(test)]
 mod session;

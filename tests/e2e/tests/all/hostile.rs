@@ -26,8 +26,9 @@ mod tool;
 mod traces;
 
 use {
-    abi as hostile_abi, bombs as hostile_catches, bombs as hostile_types, computes as hostile_computes, files as hostile_files,
-    takes as hostile_handles, takes as hostile_host, tool as hostile_tool, traces as hostile_traces,
+    abi as hostile_abi, bombs as hostile_catches, bombs as hostile_types, computes as hostile_computes,
+    files as hostile_files, takes as hostile_handles, takes as hostile_host, tool as hostile_tool,
+    traces as hostile_traces,
 };
 
 macro_rules! assert_test_exists {
@@ -46,13 +47,8 @@ const LITTLE: &str = "fuel: 50M, timeout: 1h, memory: 32M, output: 64K";
 const RECORD_BYTES: usize = 3 * 3 * (64 << 10);
 
 /// What the guests of this suite are told.
-const PARAMETERS: &[(&str, &str)] = &[
-    ("attack", "string"),
-    ("count", "integer"),
-    ("bytes", "integer"),
-    ("steps", "array"),
-    ("times", "integer"),
-];
+const PARAMETERS: &[(&str, &str)] =
+    &[("attack", "string"), ("count", "integer"), ("bytes", "integer"), ("steps", "array"), ("times", "integer")];
 
 /// What `contract_tool_answers` is told as well.
 const SAYS: &[(&str, &str)] = &[

@@ -32,3 +32,5 @@ mod record;
 mod source;
 #[cfg(test)]
 mod web;
+#[cfg(test)]
+mod web_search;

@@ -48,6 +48,24 @@ const IMPOSSIBLE: &[(&str, &str)] = &[
     ("v8", "is about Node itself"),
 ];
 
+/// Whether a module is one of Node's that nothing here stands in for.
+pub(super) fn only_node_has(module: &str) -> bool {
+    const OTHERS: &[&str] = &[
+        "async_hooks",
+        "crypto",
+        "module",
+        "perf_hooks",
+        "repl",
+        "stream",
+        "tty",
+        "vm",
+        "wasi",
+        "zlib",
+        "diagnostics_channel",
+    ];
+    IMPOSSIBLE.iter().any(|(name, _)| *name == module) || OTHERS.contains(&module.split('/').next().unwrap_or_default())
+}
+
 /// The engine for a program, and why it.
 pub(super) fn engine(named: Option<Engine>, text: &str) -> (Engine, Reason) {
     let reason = |because: String, change: &str| Reason { because, change: Some(change.into()) };

@@ -32,7 +32,10 @@ impl Target {
     }
 
     /// Answers the next connection with whatever `answer` does.
-    pub(super) fn serve<T: Send + 'static>(self, answer: impl FnOnce(TcpStream) -> T + Send + 'static) -> JoinHandle<T> {
+    pub(super) fn serve<T: Send + 'static>(
+        self,
+        answer: impl FnOnce(TcpStream) -> T + Send + 'static,
+    ) -> JoinHandle<T> {
         std::thread::spawn(move || answer(self.listener.accept().unwrap().0))
     }
 }
@@ -131,7 +134,11 @@ fn this_machine_is_not_the_public_internet() {
     ] {
         let execution = fetch(&tools, json!({"authority": format!("{host}:{}", target.port)}));
         assert_ended(&execution, Ending::Denied, "was refused: ");
-        assert!(refused(&execution).contains(" is a") || refused(&execution).contains("resolves to"), "{host}: {}", refused(&execution));
+        assert!(
+            refused(&execution).contains(" is a") || refused(&execution).contains("resolves to"),
+            "{host}: {}",
+            refused(&execution)
+        );
         target.assert_untouched(host);
     }
 }
@@ -327,7 +334,11 @@ fn requests_are_counted() {
 }
 
 /// Answers one request with what `answer` writes.
-fn served(resources: &str, options: CallOptions, answer: impl FnOnce(&mut TcpStream) + Send + 'static) -> Arc<Execution> {
+fn served(
+    resources: &str,
+    options: CallOptions,
+    answer: impl FnOnce(&mut TcpStream) + Send + 'static,
+) -> Arc<Execution> {
     let server = Target::new();
     let tools = fetches(&[&format!("http://{}", server.authority())], resources);
     let authority = server.authority();
@@ -375,12 +386,17 @@ fn a_slow_server_has_the_call_s_time_and_no_more() {
 #[test]
 fn an_answer_without_end_is_stopped_at_its_limit() {
     for begin in ["content-length: 1000000000000", "transfer-encoding: chunked", "connection: close"] {
-        let execution = served("timeout: 1h, memory: 64M, http: { response: 1M }", CallOptions::default(), move |stream| {
-            write!(stream, "HTTP/1.1 200 OK\r\n{begin}\r\n\r\n").unwrap();
-            let piece = [b"4000\r\n".as_slice(), &[b'x'; 0x4000], b"\r\n"].concat();
-            write_until_gone(stream, &piece);
-        });
-        assert_ended(&execution, Ending::LimitExceeded, "an answer with more than 1048576 bytes: the limit `http.response`");
+        let execution =
+            served("timeout: 1h, memory: 64M, http: { response: 1M }", CallOptions::default(), move |stream| {
+                write!(stream, "HTTP/1.1 200 OK\r\n{begin}\r\n\r\n").unwrap();
+                let piece = [b"4000\r\n".as_slice(), &[b'x'; 0x4000], b"\r\n"].concat();
+                write_until_gone(stream, &piece);
+            });
+        assert_ended(
+            &execution,
+            Ending::LimitExceeded,
+            "an answer with more than 1048576 bytes: the limit `http.response`",
+        );
     }
 }
 

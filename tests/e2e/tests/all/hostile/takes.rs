@@ -117,7 +117,11 @@ fn no_socket_is_ever_made() {
 fn headers_are_bounded_while_they_are_made() {
     for bytes in [1, 1000, 1 << 20] {
         let execution = takes(json!({"attack": "headers", "count": 1000, "bytes": bytes}));
-        assert_ended(&execution, Ending::LimitExceeded, "HTTP headers of more than 65536 bytes: the limit `http.headers`");
+        assert_ended(
+            &execution,
+            Ending::LimitExceeded,
+            "HTTP headers of more than 65536 bytes: the limit `http.headers`",
+        );
     }
 }
 
