@@ -12,7 +12,7 @@ use serde_saphyr::{Budget, DefaultMessageFormatter, Error, MessageFormatter, Opt
 
 use crate::located::{Located, Position};
 use crate::quantity::shorten;
-use crate::raw::{RawManifest, RawPolicy};
+use crate::raw::{RawManifest, RawPolicy, RawResources};
 use crate::rule::{ComplexityLimit, Rule};
 
 /// The largest manifest that is read. The original's largest are a few kilobytes; this bounds what a stranger's costs.
@@ -40,6 +40,11 @@ pub(crate) fn read(yaml: &str) -> Result<Located<RawManifest>, (Position, Rule)>
 /// The operator's own file, under the same bounds.
 pub(crate) fn read_policy(yaml: &str) -> Result<Located<RawPolicy>, (Position, Rule)> {
     read_as::<RawPolicy>(yaml)?.ok_or((Position::START, Rule::Empty))
+}
+
+/// Limits of one call, under the same bounds.
+pub(crate) fn read_resources(yaml: &str) -> Result<Located<RawResources>, (Position, Rule)> {
+    read_as::<RawResources>(yaml)?.ok_or((Position::START, Rule::Empty))
 }
 
 fn read_as<T: DeserializeOwned>(yaml: &str) -> Result<Option<Located<T>>, (Position, Rule)> {

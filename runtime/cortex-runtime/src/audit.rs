@@ -49,7 +49,7 @@ const FREE: &[(&str, &str)] = &[
     ("wasi:io/", "moves bytes between the other interfaces"),
     ("wasi:logging/", "writes lines into the record of the call"),
     ("wasi:cli/", "writes logs and ends"),
-    ("cortex:tool/", "asks whether a secret is there, and keeps values of its own"),
+    ("cortex:tool/", "tells how far it is, asks whether a secret is there, and swaps values of its own"),
 ];
 
 /// What a runtime of some language links whether the program uses it or not: asking for none of these is no mistake.
@@ -83,7 +83,11 @@ impl Import {
 }
 
 fn warnings(imports: &[Import], permits: &[Permit]) -> Vec<String> {
-    let can = |capability: &str| imports.iter().any(|import| import.capability == Some(capability));
+    let can = |capability: &str| {
+        // One function for state is not in `wasi:keyvalue`.
+        let state = |import: &Import| capability == "state" && import.interface.starts_with("cortex:tool/host");
+        imports.iter().any(|import| import.capability == Some(capability) || state(import))
+    };
     let mut warnings = Vec::new();
     for permit in permits {
         // A secret is used by a request, or held as a variable.

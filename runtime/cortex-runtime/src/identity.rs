@@ -47,6 +47,11 @@ impl ExecutionId {
         self.0 & PROCESS_MASK
     }
 
+    /// When the call began, to some microseconds.
+    pub fn began_at(self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + std::time::Duration::from_micros(self.0 >> PROCESS_BITS)
+    }
+
     /// The least identity that a call of this time may have.
     pub(crate) fn least_at(time: SystemTime) -> Self {
         let micros = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_micros();

@@ -61,6 +61,7 @@ pub use executions::{Cancelling, Executions, Filter, Page, Record, Summary};
 pub use flight::Flight;
 pub use gate::{QueueLimits, QueueUsage};
 pub use identity::{ExecutionId, NoExecutionId};
+pub use limits::overrides as limits_of;
 pub use policy::{Permit, Policy};
 pub use recorder::Retention;
 pub use reference::{Target, ToolReference};

@@ -21,7 +21,7 @@ pub(crate) fn compile_limits(written: &CompileResources) -> CompileLimits {
 }
 
 /// The limits that a section names.
-pub(crate) fn overrides(resources: &Resources) -> Overrides {
+pub fn overrides(resources: &Resources) -> Overrides {
     let http = resources.http.unwrap_or_default();
     let (files, state) = (resources.files.unwrap_or_default(), resources.state.unwrap_or_default());
     let in_memory = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);

@@ -152,18 +152,6 @@ impl Limits {
         self
     }
 
-    /// Every limit with its name and its value, for people.
-    pub fn shown(&self) -> Vec<(&'static str, String)> {
-        let mut all = Vec::new();
-        macro_rules! show {
-            ($name:literal, $($field:ident).+, $show:ident) => {
-                all.push(($name, $show(&self.$($field).+)));
-            };
-        }
-        for_each_limit!(show);
-        all
-    }
-
     /// Puts every limit on a fresh store. The only place where limits meet wasmtime.
     pub(crate) fn apply(&self, store: &mut Store<Guest>, contract: Contract, started: Instant) -> wasmtime::Result<()> {
         store.limiter(|guest| &mut guest.limiter);

@@ -25,7 +25,7 @@ const LINES: usize = 1_000;
 /// How a build stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum BuildStatus {
+pub(crate) enum BuildStatus {
     /// It waits for others.
     Queued,
     /// It goes on.
@@ -38,25 +38,25 @@ pub enum BuildStatus {
 
 /// A build.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Build {
+pub(crate) struct Build {
     /// Which build it is.
-    pub build_id: String,
+    pub(crate) build_id: String,
     /// The tool's name.
-    pub tool: String,
+    pub(crate) tool: String,
     /// How it stands.
-    pub status: BuildStatus,
+    pub(crate) status: BuildStatus,
     /// When it was asked for.
-    pub started_at: String,
+    pub(crate) started_at: String,
     /// When it ended.
-    pub ended_at: Option<String>,
+    pub(crate) ended_at: Option<String>,
     /// What it did, line by line.
-    pub lines: Vec<String>,
+    pub(crate) lines: Vec<String>,
     /// Whether the source was built anew; `false` when it was there already.
-    pub built: Option<bool>,
+    pub(crate) built: Option<bool>,
     /// The component's digest.
-    pub component: Option<String>,
+    pub(crate) component: Option<String>,
     /// Why it failed.
-    pub error: Option<String>,
+    pub(crate) error: Option<String>,
 }
 
 /// All of them.
@@ -96,7 +96,7 @@ impl Job {
 
 impl BuildStatus {
     /// Whether it is over.
-    pub fn is_final(self) -> bool {
+    pub(crate) fn is_final(self) -> bool {
         matches!(self, Self::Success | Self::Failed)
     }
 }

@@ -6,6 +6,7 @@
 
 mod auth;
 mod builds;
+mod client;
 mod guard;
 mod http;
 pub mod mcp;
@@ -20,6 +21,7 @@ mod timestamp;
 mod watch;
 
 pub use auth::{Identity, Scope, Token, TokenError, TokenFile, Tokens};
+pub use client::{Client, ClientError};
 pub use metrics::Metrics;
 pub use server::{Server, ServerError};
 pub use settings::{ServerSettings, TlsFiles};

@@ -19,6 +19,7 @@ mod change;
 mod describe;
 mod handler;
 mod http;
+mod identity;
 mod meta_tools;
 mod page;
 mod report;
@@ -50,6 +51,8 @@ pub struct McpOptions {
     pub allowed_hosts: Vec<String>,
     /// `Origin` values of browsers that may send requests over HTTP. A request without `Origin` comes from no browser.
     pub allowed_origins: Vec<String>,
+    /// Somebody else has looked at `Host` and `Origin` already, and says who calls: the guard of the HTTP server.
+    pub behind_guard: bool,
 }
 
 impl Default for McpOptions {
@@ -60,6 +63,7 @@ impl Default for McpOptions {
             page_size: 100,
             allowed_hosts: ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into(),
             allowed_origins: local.iter().flat_map(|host| [format!("http://{host}:*")]).collect(),
+            behind_guard: false,
         }
     }
 }

@@ -18,7 +18,7 @@ const TOOLS: usize = 1_000;
 /// Where the calls of all further tools are counted.
 const OTHERS: &str = "_others";
 
-const ENDINGS: [Ending; 13] = [
+const ENDINGS: [Ending; 14] = [
     Ending::Success,
     Ending::ToolError,
     Ending::InvalidInput,
@@ -27,6 +27,7 @@ const ENDINGS: [Ending; 13] = [
     Ending::MemoryExceeded,
     Ending::DeadlineExceeded,
     Ending::OutputExceeded,
+    Ending::LimitExceeded,
     Ending::Denied,
     Ending::Trap,
     Ending::Cancelled,

@@ -75,7 +75,7 @@ impl Problem {
     }
 
     /// What is told of an error that is this machine's own. The cause is in the log.
-    pub(crate) fn internal(error: &dyn std::error::Error) -> Self {
+    pub(crate) fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!(error, "a request failed");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this server failed; its log says why")
     }
@@ -94,10 +94,6 @@ impl Problem {
 
     pub(crate) fn status(&self) -> StatusCode {
         self.status
-    }
-
-    pub(crate) fn detail(&self) -> &str {
-        &self.detail
     }
 
     /// An execution that did not succeed.
@@ -136,9 +132,11 @@ pub(crate) fn status_of(ending: Ending) -> StatusCode {
         Ending::InvalidInput => StatusCode::BAD_REQUEST,
         Ending::Denied => StatusCode::FORBIDDEN,
         Ending::Cancelled => StatusCode::CONFLICT,
-        Ending::ToolError | Ending::OutOfFuel | Ending::MemoryExceeded | Ending::OutputExceeded => {
-            StatusCode::UNPROCESSABLE_ENTITY
-        }
+        Ending::ToolError
+        | Ending::OutOfFuel
+        | Ending::MemoryExceeded
+        | Ending::OutputExceeded
+        | Ending::LimitExceeded => StatusCode::UNPROCESSABLE_ENTITY,
         Ending::BuildFailed => StatusCode::FAILED_DEPENDENCY,
         Ending::InvalidOutput | Ending::Trap => StatusCode::BAD_GATEWAY,
         Ending::BackendUnavailable => StatusCode::SERVICE_UNAVAILABLE,

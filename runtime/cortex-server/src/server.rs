@@ -94,7 +94,6 @@ impl ServerError {
 }
 
 /// A server that listens and does not answer yet.
-#[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
@@ -102,6 +101,12 @@ pub struct Server {
     metrics: Arc<Metrics>,
     router: Router,
     stop_streams: CancellationToken,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("state", &self.state).field("tls", &self.tls.is_some()).finish_non_exhaustive()
+    }
 }
 
 impl Server {

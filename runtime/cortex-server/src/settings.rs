@@ -25,8 +25,6 @@ pub struct ServerSettings {
     pub body_bytes: usize,
     /// How long calls may go on when the server ends.
     pub shutdown: Duration,
-    /// Where traces and metrics go by OTLP over HTTP, such as `http://localhost:4318`.
-    pub otlp: Option<String>,
     /// Folders whose tools are watched for changes.
     pub watch: Vec<PathBuf>,
 }
@@ -53,7 +51,6 @@ impl ServerSettings {
             // Inputs have at most 1 MiB by default, and JSON may escape each byte with six.
             body_bytes: 8 << 20,
             shutdown: Duration::from_secs(30),
-            otlp: None,
             watch: Vec::new(),
         }
     }

@@ -2,15 +2,18 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use cortex_manifest::{ByteSize, Capability, Fuel, Milliseconds, VariableName};
-use cortex_runtime::{BuilderKind, LANGUAGES, Overrides};
+use cortex_manifest::{ByteSize, Capability, Fuel, ManifestError, Milliseconds, Resources, VariableName};
+use cortex_runtime::{BuilderKind, LANGUAGES, Overrides, limits_of};
 
 use crate::exit_status;
+
+mod server;
+
+pub(crate) use server::{Executions as ExecutionsArgs, ExecutionsAction, Serve, Token, TokenAction, TokenScope};
 
 /// Runs tools for AI agents, each call in a fresh WebAssembly sandbox.
 #[derive(Debug, Parser)]
@@ -72,6 +75,12 @@ pub(crate) enum Command {
     Secret(Secret),
     /// Offer the tools to agents over the Model Context Protocol
     Mcp(Mcp),
+    /// Serve the tools over HTTP and MCP, with a console
+    Serve(Serve),
+    /// Make, list or revoke the tokens that a server asks for
+    Token(Token),
+    /// Show what was called, or stop what goes on
+    Executions(ExecutionsArgs),
     /// Print the JSON Schema of manifests or of policies, for editors
     Schema {
         /// What of
@@ -128,16 +137,18 @@ pub(crate) struct Limits {
     /// The most time, such as `5s` or `500ms`
     #[arg(long, value_name = "TIME")]
     timeout: Option<Milliseconds>,
+    /// Any limit, as `implementation.resources` names it: `disk=1M`, `http.requests=3`. May be given several times
+    #[arg(long = "limit", value_name = "NAME=VALUE")]
+    limits: Vec<String>,
 }
 
 impl Limits {
-    pub(crate) fn overrides(&self) -> Overrides {
-        Overrides {
-            fuel: self.fuel.map(Fuel::units),
-            timeout: self.timeout.map(|timeout| -> Duration { timeout.duration() }),
-            memory_bytes: self.memory.map(ByteSize::bytes),
-            ..Overrides::default()
-        }
+    pub(crate) fn overrides(&self) -> Result<Overrides, ManifestError> {
+        let mut limits = limits_of(&Resources::from_names(self.limits.iter().map(String::as_str))?);
+        limits.fuel = self.fuel.map(Fuel::units).or(limits.fuel);
+        limits.timeout = self.timeout.map(Milliseconds::duration).or(limits.timeout);
+        limits.memory_bytes = self.memory.map(ByteSize::bytes).or(limits.memory_bytes);
+        Ok(limits)
     }
 }
 
@@ -416,6 +427,8 @@ impl Command {
     pub(crate) fn format(&self) -> Format {
         match self {
             Self::Run(run) => run.reading.format,
+            Self::Executions(executions) => executions.reading().format,
+            Self::Token(Token { action: TokenAction::List(reading) }) => reading.format,
             Self::Build(build) => build.reading.format,
             Self::Test(test) => test.reading.format,
             Self::Show(tool)
@@ -436,6 +449,8 @@ impl Command {
             | Self::Revoke(_)
             | Self::Secret(_)
             | Self::Mcp(_)
+            | Self::Serve(_)
+            | Self::Token(_)
             | Self::Schema { .. }
             | Self::Completions { .. }
             | Self::Compile { .. } => Format::Text,

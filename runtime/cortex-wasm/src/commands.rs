@@ -4,6 +4,7 @@ mod audit;
 mod build;
 mod cache;
 mod doctor;
+mod executions;
 mod list;
 mod mcp;
 mod new;
@@ -11,8 +12,10 @@ mod plan;
 mod policy;
 mod run;
 mod secret;
+mod serve;
 mod show;
 mod test;
+mod token;
 mod toolchain;
 mod version;
 
@@ -42,6 +45,9 @@ pub(crate) fn execute(args: Args, printer: &Printer) -> anyhow::Result<ExitStatu
         Command::Version(reading) => version::execute(reading, printer)?,
         Command::Compile { memory, time } => return Ok(ExitStatus::Child(compile_for_parent(memory, time))),
         Command::Mcp(mcp) => return mcp::execute(&mcp, &args.global, printer),
+        Command::Serve(serve) => return serve::execute(&serve, &args.global, printer),
+        Command::Token(token) => return token::execute(&token, printer),
+        Command::Executions(executions) => return executions::execute(&executions, printer),
         Command::New(new) => return new::execute(&new, printer),
         Command::Toolchain(toolchain) => return toolchain::execute(&toolchain, &args.global, printer),
         Command::Doctor(reading) => return doctor::execute(reading, &args.global, printer),
@@ -66,6 +72,9 @@ fn with_runtime(command: Command, global: &Global, printer: &Printer) -> anyhow:
         Command::Schema { .. }
         | Command::Secret(_)
         | Command::Mcp(_)
+        | Command::Serve(_)
+        | Command::Token(_)
+        | Command::Executions(_)
         | Command::Grant(_)
         | Command::Revoke(_)
         | Command::Completions { .. }

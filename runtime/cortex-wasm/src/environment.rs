@@ -7,6 +7,8 @@ use etcetera::BaseStrategy;
 
 /// Where components, compiled code, toolchains and the record of executions are kept.
 pub(crate) const CORTEX_HOME: &str = "CORTEX_HOME";
+/// The token for a server that this program asks.
+pub(crate) const CORTEX_TOKEN: &str = "CORTEX_TOKEN";
 /// Set to anything: no progress bars.
 pub(crate) const NO_PROGRESS: &str = "NO_PROGRESS";
 
@@ -26,6 +28,11 @@ pub(crate) fn variables() -> std::collections::BTreeMap<String, String> {
 /// Where this program is, if the system knows.
 pub(crate) fn this_program() -> Option<PathBuf> {
     std::env::current_exe().ok()
+}
+
+/// The token for a server.
+pub(crate) fn token() -> Option<String> {
+    variable(CORTEX_TOKEN)?.into_string().ok()
 }
 
 pub(crate) fn progress_wanted() -> bool {

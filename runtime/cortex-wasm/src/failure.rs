@@ -1,6 +1,7 @@
 //! Errors for the person or the program reading. What a tool did wrong is no error here but an execution.
 
 use cortex_runtime::{BuildError, RuntimeError};
+use cortex_server::{ClientError, ServerError, TokenError};
 use serde_json::json;
 
 use crate::args::Format;
@@ -13,7 +14,12 @@ pub(crate) fn report(error: &anyhow::Error, format: Format, printer: &Printer) -
     let build = error.downcast_ref::<BuildError>();
     let other = if build.is_some() { (ExitStatus::Build, "build_failed") } else { (ExitStatus::Usage, "usage") };
     let (status, code) = runtime.map_or(other, classify);
-    let hint = runtime.and_then(RuntimeError::hint).or_else(|| build.and_then(BuildError::hint));
+    let hint = runtime
+        .and_then(RuntimeError::hint)
+        .or_else(|| build.and_then(BuildError::hint))
+        .or_else(|| error.downcast_ref::<ServerError>()?.hint())
+        .or_else(|| error.downcast_ref::<TokenError>()?.hint())
+        .or_else(|| error.downcast_ref::<ClientError>()?.hint());
     match format {
         Format::Json => {
             let error = json!({"code": code, "message": format!("{error:#}"), "hint": hint});

@@ -1,11 +1,14 @@
 //! How the tool is built, started, bounded and probed.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use serde::Serialize;
 
 use super::build::Build;
 use super::field::{path_of, quantity_of, text_of};
 use super::health_check::HealthCheck;
-use crate::error::Problems;
+use crate::error::{ManifestError, Problems};
 use crate::located::{Located, Position};
 use crate::path::ManifestPath;
 use crate::quantity::{ByteSize, Count, Fuel, MilliCpu, Milliseconds, shorten};
@@ -13,6 +16,7 @@ use crate::raw::{
     RawBackend, RawCount, RawHttp, RawImplementation, RawImplementationType, RawResources, RawRunsOn, RawRuntime,
 };
 use crate::rule::Rule;
+use crate::yaml;
 
 /// How the tool is built and run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -330,6 +334,25 @@ fn infer_runtime(
 }
 
 impl Resources {
+    /// Limits as they are named on a command line: `fuel=500M`, `http.requests=3`.
+    pub fn from_names<'a>(limits: impl IntoIterator<Item = &'a str>) -> Result<Resources, ManifestError> {
+        let mut sections: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for limit in limits {
+            let (name, value) = limit.split_once('=').unwrap_or((limit, ""));
+            let (section, name) = name.split_once('.').unwrap_or(("", name));
+            // Text in JSON is text in YAML.
+            sections.entry(section).or_default().push(format!("{name:?}: {value:?}"));
+        }
+        let own = sections.remove("").unwrap_or_default();
+        let nested = sections.into_iter().map(|(name, limits)| format!("{name:?}: {{ {} }}", limits.join(", ")));
+        let yaml = format!("{{ {} }}", own.into_iter().chain(nested).collect::<Vec<_>>().join(", "));
+        let path = Path::new("--limit");
+        let raw = yaml::read_resources(&yaml).map_err(|(at, rule)| ManifestError::one(path, &yaml, at, rule))?;
+        let mut problems = Problems::default();
+        let resources = Resources::from_raw(&raw.value, &mut problems);
+        problems.into_error(path, &yaml).map_or(Ok(resources), Err)
+    }
+
     pub(crate) fn from_raw(raw: &RawResources, problems: &mut Problems) -> Resources {
         Resources {
             memory_bytes: quantity_of("memory", raw.memory.as_ref().map(|l| (&l.value.0, l.at)), problems),
@@ -405,6 +428,25 @@ impl From<RawBackend> for Backend {
             RawBackend::Auto => Backend::Auto,
             RawBackend::Wasm => Backend::Wasm,
             RawBackend::Docker => Backend::Docker,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Resources;
+
+    #[test]
+    fn limits_are_named_as_in_a_manifest() {
+        let limits = Resources::from_names(["fuel=2G", "http.requests=3", "http.timeout=500ms"]).unwrap();
+        assert_eq!(limits.fuel.unwrap().units(), 2_000_000_000);
+        let http = limits.http.unwrap();
+        assert_eq!((http.requests.unwrap().number(), http.timeout_ms.unwrap().duration().as_millis()), (3, 500));
+        for (limit, hint) in
+            [("fule=1", Some("did you mean `fuel`?")), ("fuel=0", None), ("fuel", None), ("a: b}=1", None)]
+        {
+            let error = Resources::from_names([limit]).unwrap_err();
+            assert!(hint.is_none() || error.hint().as_deref() == hint, "{limit}: {error} {:?}", error.hint());
         }
     }
 }

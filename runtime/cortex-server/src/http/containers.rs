@@ -182,7 +182,8 @@ impl From<Record> for ToolExecutionResult {
             tool_name: summary.tool,
             session_id: summary.caller.session.as_deref().unwrap_or_default().to_owned(),
             status: status_word(summary.status),
-            completed_at: over.then(|| ended_at(&summary.started_at, summary.usage.wall_us)).flatten(),
+            completed_at: over
+                .then(|| rfc3339(summary.execution_id.began_at() + Duration::from_micros(summary.usage.wall_us))),
             started_at: summary.started_at,
             exit_code: exit_code(summary.status, said),
             stdout,
@@ -194,13 +195,6 @@ impl From<Record> for ToolExecutionResult {
             error: error["message"].as_str().map(str::to_owned),
         }
     }
-}
-
-fn ended_at(started_at: &str, micros: u64) -> Option<String> {
-    use time::OffsetDateTime;
-    use time::format_description::well_known::Rfc3339;
-    let started = OffsetDateTime::parse(started_at, &Rfc3339).ok()?;
-    Some(rfc3339((started + Duration::from_micros(micros)).into()))
 }
 
 impl ToolExecutionRequest {

@@ -39,7 +39,7 @@ pub(super) fn finished(mut document: Document) -> Document {
     let problem = || {
         let content = Content::new(Some(Ref::from_schema_name("Problem")));
         let mut response = Described::new("A problem; its `code` says which.");
-        response.content.insert("application/problem+json".into(), content);
+        response.content.insert("application/problem+json".into(), RefOr::T(content));
         RefOr::T(response)
     };
     for item in document.paths.paths.values_mut() {

@@ -12,11 +12,12 @@ use rmcp::service::{RequestContext, RoleServer};
 use rmcp::task_manager::{TaskContext, TaskExit, TaskFuture, TaskOptions};
 use serde_json::{Map, Value};
 
-use super::Shared;
 use super::answer::{Answer, Done, Questions};
 use super::ask;
 use super::catalogue::Published;
 use super::report::Wanted;
+use super::{Shared, identity};
+use crate::auth::Scope;
 
 /// How long a client waits for a result that knows what a task is. Most calls end long before.
 const TASK_AFTER: Duration = Duration::from_secs(2);
@@ -80,6 +81,8 @@ impl Shared {
 
     async fn rounds(&self, request: Request, context: &RequestContext<RoleServer>) -> Result<Reply, ErrorData> {
         let Request { method, published, input, answers, sealed, wanted } = request;
+        let identity = identity::of(context);
+        identity::require(&identity, Scope::Call, "tool", &published.name)?;
         let client = context.client_capabilities();
         let client = client.as_ref();
         let is_stateless = is_stateless(context);
@@ -91,7 +94,8 @@ impl Shared {
         let may_be_task =
             method == "tools/call" && is_stateless && client.is_some_and(ClientCapabilities::supports_tasks);
         for _ in 0..ask::ROUNDS_MAX {
-            let mut options = CallOptions { context: round.context(&published, client), ..CallOptions::default() };
+            let mut options =
+                CallOptions { context: round.context(&published, client), ..identity::options(&identity, context) };
             let reporter = wanted.reporter(&published.name, context).map(|(ears, reporter)| {
                 (options.observer, options.progress) = (Some(ears.observer), Some(ears.progress));
                 reporter

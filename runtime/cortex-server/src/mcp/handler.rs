@@ -25,7 +25,8 @@ use super::call::{Reply, Request, is_stateless, unknown};
 use super::catalogue::{Catalogue, Published};
 use super::change::Change;
 use super::report::Wanted;
-use super::{Shared, page};
+use super::{Shared, identity, page};
+use crate::auth::Scope;
 
 /// How long a client may keep a list without asking again. It hears of changes before that.
 const LIST_TTL_MS: u64 = 60_000;
@@ -97,10 +98,10 @@ impl ServerHandler for Handler {
     async fn list_tools(
         &self,
         request: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let catalogue = self.catalogue();
-        let (tools, next) = self.page(&catalogue.tools, |tool| &tool.name, request.as_ref())?;
+        let (tools, next) = self.page(&catalogue.tools, |tool| &tool.name, request.as_ref(), &context)?;
         let mut result = ListToolsResult::with_all_items(tools);
         (result.next_cursor, result.ttl_ms, result.cache_scope) = (next, Some(LIST_TTL_MS), Some(CacheScope::Private));
         Ok(result)
@@ -120,7 +121,11 @@ impl ServerHandler for Handler {
         let input = Value::Object(request.arguments.unwrap_or_default());
         let Some(published) = self.find(|catalogue| catalogue.tool(name).map(Arc::clone)).await else {
             return match &self.shared.options.meta_tools {
-                Some(meta_tools) => meta_tools.call(name, &input, &self.shared).await.map(Into::into),
+                Some(meta_tools) => {
+                    // Searching shows every tool, and the others build.
+                    identity::require(&identity::of(&context), Scope::Build, "tool", name)?;
+                    meta_tools.call(name, &input, &self.shared).await.map(Into::into)
+                }
                 None => Err(unknown("tool", name, None)),
             };
         };
@@ -138,10 +143,10 @@ impl ServerHandler for Handler {
     async fn list_prompts(
         &self,
         request: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
         let catalogue = self.catalogue();
-        let (prompts, next) = self.page(&catalogue.prompts, |prompt| &prompt.name, request.as_ref())?;
+        let (prompts, next) = self.page(&catalogue.prompts, |prompt| &prompt.name, request.as_ref(), &context)?;
         let mut result = ListPromptsResult::with_all_items(prompts);
         (result.next_cursor, result.ttl_ms, result.cache_scope) = (next, Some(LIST_TTL_MS), Some(CacheScope::Private));
         Ok(result)
@@ -173,10 +178,11 @@ impl ServerHandler for Handler {
     async fn list_resources(
         &self,
         request: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
         let catalogue = self.catalogue();
-        let (resources, next) = self.page(&catalogue.resources, |resource| &resource.name, request.as_ref())?;
+        let (resources, next) =
+            self.page(&catalogue.resources, |resource| &resource.name, request.as_ref(), &context)?;
         let mut result = ListResourcesResult::with_all_items(resources);
         (result.next_cursor, result.ttl_ms, result.cache_scope) = (next, Some(LIST_TTL_MS), Some(CacheScope::Private));
         Ok(result)
@@ -185,10 +191,11 @@ impl ServerHandler for Handler {
     async fn list_resource_templates(
         &self,
         request: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
         let catalogue = self.catalogue();
-        let (templates, next) = self.page(&catalogue.templates, |template| &template.name, request.as_ref())?;
+        let (templates, next) =
+            self.page(&catalogue.templates, |template| &template.name, request.as_ref(), &context)?;
         let mut result = ListResourceTemplatesResult::with_all_items(templates);
         (result.next_cursor, result.ttl_ms, result.cache_scope) = (next, Some(LIST_TTL_MS), Some(CacheScope::Private));
         Ok(result)
@@ -374,8 +381,11 @@ impl Handler {
         all: &[T],
         key: impl Fn(&T) -> &str,
         request: Option<&PaginatedRequestParams>,
+        context: &RequestContext<RoleServer>,
     ) -> Result<(Vec<T>, Option<String>), ErrorData> {
-        page::of(all, key, request, self.shared.options.page_size)
+        let identity = identity::of(context);
+        let mine: Vec<T> = all.iter().filter(|entry| identity.may_use(key(entry))).cloned().collect();
+        page::of(&mine, key, request, self.shared.options.page_size)
     }
 }
 

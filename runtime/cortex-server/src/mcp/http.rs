@@ -21,12 +21,15 @@ const REQUEST_BYTES_MAX: usize = 16 << 20;
 /// around it.
 pub fn service(server: &McpServer, stop: CancellationToken) -> Router {
     let shared = Arc::clone(&server.0);
-    let config = StreamableHttpServerConfig::default()
-        .with_allowed_hosts(shared.options.allowed_hosts.clone())
-        .with_allowed_origins(shared.options.allowed_origins.clone())
-        .enforce_origin_validation()
-        .with_max_request_body_bytes(REQUEST_BYTES_MAX)
-        .with_cancellation_token(stop);
+    let checked = if shared.options.behind_guard {
+        StreamableHttpServerConfig::default().disable_allowed_hosts()
+    } else {
+        StreamableHttpServerConfig::default()
+            .with_allowed_hosts(shared.options.allowed_hosts.clone())
+            .with_allowed_origins(shared.options.allowed_origins.clone())
+            .enforce_origin_validation()
+    };
+    let config = checked.with_max_request_body_bytes(REQUEST_BYTES_MAX).with_cancellation_token(stop);
     let sessions = Arc::new(LocalSessionManager::default());
     let handler = move || Ok(Handler::new(Arc::clone(&shared)));
     Router::new().route_service("/", StreamableHttpService::new(handler, sessions, config))

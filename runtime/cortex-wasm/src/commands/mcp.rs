@@ -55,7 +55,7 @@ pub(super) fn execute(mcp: &Mcp, global: &Global, printer: &Printer) -> anyhow::
 }
 
 /// The folder for new tools. It is looked up last, so that a new tool never replaces another.
-fn meta_tools(folder: &std::path::Path, manifests: &mut Vec<PathBuf>) -> anyhow::Result<MetaTools> {
+pub(super) fn meta_tools(folder: &std::path::Path, manifests: &mut Vec<PathBuf>) -> anyhow::Result<MetaTools> {
     fs::create_dir_all(folder)?;
     let real = fs::canonicalize(folder)?;
     let known = |manifests: &PathBuf| fs::canonicalize(manifests).is_ok_and(|known| known == real);
@@ -75,7 +75,7 @@ fn log_to_stderr(quiet: bool) {
 }
 
 /// Ends the server on Ctrl-C and, on Unix, on SIGTERM.
-async fn stop_when_asked(stop: CancellationToken) {
+pub(super) async fn stop_when_asked(stop: CancellationToken) {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

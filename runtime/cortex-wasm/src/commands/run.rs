@@ -14,7 +14,7 @@ pub(super) fn execute(run: &Run, runtime: &Runtime, printer: &Printer) -> anyhow
     let mut value = input::read(run.input.as_deref())?;
     let reporter = printer.progress();
     let options = CallOptions {
-        limits: run.limits.overrides(),
+        limits: run.limits.overrides()?,
         deterministic: run.deterministic,
         // What it says is part of the document, for programs.
         observer: match run.reading.format {

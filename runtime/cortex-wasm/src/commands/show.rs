@@ -49,10 +49,19 @@ fn function_json(function: &cortex_runtime::Function) -> Value {
 }
 
 fn limits_json(limits: &Limits) -> Value {
+    let Limits { http, files, state, .. } = limits;
     json!({
         "fuel": limits.fuel, "timeout_ms": limits.timeout.as_millis(), "memory_bytes": limits.memory_bytes,
         "output_bytes": limits.output_bytes, "input_bytes": limits.input_bytes, "instances": limits.instances,
         "handles": limits.handles, "hostcall_bytes": limits.hostcall_bytes, "random_bytes": limits.random_bytes,
+        "log_lines": limits.log_lines, "disk_bytes": files.bytes,
+        "files": { "created": files.created, "path_bytes": files.path_bytes },
+        "state": { "keys": state.keys, "size_bytes": state.bytes, "key_bytes": state.key_bytes },
+        "http": {
+            "requests": http.requests, "concurrent": http.concurrent, "request_bytes": http.request_bytes,
+            "response_bytes": http.response_bytes, "header_bytes": http.header_bytes,
+            "timeout_ms": http.timeout.as_millis(),
+        },
     })
 }
 

@@ -9,6 +9,8 @@ mod inspect;
 #[cfg(test)]
 mod mcp;
 #[cfg(test)]
+mod policy;
+#[cfg(test)]
 mod run;
 #[cfg(test)]
 mod session;

@@ -114,7 +114,7 @@ fn source(source: &ToolSource) -> &'static str {
 
 impl From<Listed> for ToolSummary {
     fn from(listed: Listed) -> Self {
-        let Listed { name, tool } = listed;
+        let Listed { name, tool, .. } = listed;
         match tool {
             Ok(tool) => Self {
                 name,

@@ -44,7 +44,7 @@ fn a_component_is_bounded_before_it_is_compiled() {
     let mut component = Component::new();
     component.section(&CustomSection { name: "padding".into(), data: vec![0; 100_000_000].into() });
     let execution = call(&component.finish(), "");
-    assert_ended(&execution, Ending::BuildFailed, "the limit is 67108864");
+    assert_ended(&execution, Ending::LimitExceeded, "the limit `compile.size` is 67108864");
 }
 
 /// Attack: components in components, 10,000 levels deep
