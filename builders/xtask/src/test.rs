@@ -128,7 +128,7 @@ fn done(result: anyhow::Result<()>) -> anyhow::Result<End> {
 
 fn format(layout: &Layout) -> anyhow::Result<()> {
     let mut packages = layout.host_packages()?;
-    packages.extend([layout.guests(), layout.root().to_owned()]);
+    packages.extend([layout.guests(), layout.fuzz_generator(), layout.root().to_owned()]);
     let mut wrong = Vec::new();
     for package in packages {
         let manifest = package.join("Cargo.toml");
