@@ -20,8 +20,8 @@ pub use implementation::{
 };
 pub use mcp::{Ask, Mcp, Publish, ResultForm};
 pub use parameter::{Parameter, ParameterType, Validation};
-pub(crate) use permissions::network_rule;
 pub use permissions::{Access, FolderRequest, HostPart, Permissions, SecretRequest, SecretUse};
+pub(crate) use permissions::{host_part, network_rule};
 
 use std::collections::BTreeMap;
 use std::path::Path;

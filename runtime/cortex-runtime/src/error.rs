@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cortex_docker::DockerError;
 use cortex_manifest::ManifestError;
 use cortex_sandbox::{Ending, Failure, LimitError, SandboxError};
 
@@ -51,6 +52,9 @@ pub enum RuntimeError {
     /// Secrets cannot be read.
     #[error(transparent)]
     Secrets(#[from] SecretError),
+    /// The container engine is not there, or refused something.
+    #[error(transparent)]
+    Docker(#[from] DockerError),
     /// Executions cannot be recorded.
     #[error("executions cannot be recorded in `{}`", path.display())]
     Record {
@@ -105,6 +109,8 @@ impl RuntimeError {
             Self::NoTool { .. } => "no_tool",
             Self::Manifest(_) => "invalid_manifest",
             Self::Limit(_) => Ending::Denied.as_str(),
+            Self::Docker(error) if error.is_unavailable() => Ending::BackendUnavailable.as_str(),
+            Self::Docker(_) => Ending::BuildFailed.as_str(),
             Self::NotReady { ending, .. } => ending.as_str(),
             Self::Overloaded { .. } => "overloaded",
             Self::Draining => "draining",
@@ -134,6 +140,7 @@ impl RuntimeError {
             Self::NotRecorded { .. } | Self::RecordEnded { .. } => {
                 Some("see that the disk has room, and start the process anew".into())
             }
+            Self::Docker(error) => error.hint(),
             Self::Record { .. } | Self::ReadRecord { .. } | Self::Io(_) => None,
         }
     }

@@ -15,6 +15,7 @@
 
 mod audit;
 mod backend;
+mod backends;
 mod call;
 mod check;
 mod database;
@@ -46,6 +47,7 @@ pub use cortex_build::{
     BackendKind, BuildError, BuilderKind, LANGUAGES, Plan, Program, Progress, Silent, State, Toolchain, Toolchains,
     machine, plan, template,
 };
+pub use cortex_docker::{Bases, DockerError, DockerSettings, Image, Listed as Container};
 pub use cortex_manifest::{
     Access, Ask, InputSchema, ManifestError, ManifestPath, Method, Parameter, ParameterType, Permissions, Publish,
     ResultForm, State as ToolState, ToolPattern, ToolSpec,

@@ -138,6 +138,7 @@ impl Judge<'_> {
         self.secrets(&mut grants, supplies);
         self.folders(&mut grants);
         self.state(&mut grants, supplies);
+        self.host();
         let limits = self.limits(ceiling);
         grants.refused = self.permits.iter().filter(|permit| !permit.granted).map(Refusal::from).collect();
         Ok(Decided { grants, limits, permits: self.permits })
@@ -296,6 +297,15 @@ impl Judge<'_> {
             let any = |of: &Capabilities| of.state;
             let granted = self.judge("state", self.tool.spec.name.to_string(), any, any, "state: true");
             grants.state = granted.then(|| supplies.states.of_tool(self.tool));
+        }
+    }
+
+    /// What of the machine a container may look at. The sandbox has no way to show it.
+    fn host(&mut self) {
+        for part in &self.tool.spec.permissions.host {
+            let any = |of: &Capabilities| of.host.contains(part);
+            let name = part.as_str();
+            self.judge("host", name.to_owned(), any, any, &format!("host: [{name}]"));
         }
     }
 

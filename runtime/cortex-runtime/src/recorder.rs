@@ -222,8 +222,7 @@ impl Queue {
         }
         let mut waiting = self.lock();
         waiting.writer_gathers = true;
-        let gathers =
-            |w: &mut Waiting| !w.closed && !w.urgent && w.entries.len() < QUEUE && w.bytes < QUEUE_BYTES / 2;
+        let gathers = |w: &mut Waiting| !w.closed && !w.urgent && w.entries.len() < QUEUE && w.bytes < QUEUE_BYTES / 2;
         let (mut waiting, _) =
             self.changed.wait_timeout_while(waiting, GATHER, gathers).unwrap_or_else(PoisonError::into_inner);
         waiting.writer_gathers = false;

@@ -7,7 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use cortex_manifest::{ByteSize, Capability, Fuel, ManifestError, Milliseconds, Resources, VariableName};
-use cortex_runtime::{BuilderKind, LANGUAGES, Overrides, limits_of};
+use cortex_runtime::{BackendKind, BuilderKind, LANGUAGES, Overrides, limits_of};
 
 use crate::exit_status;
 
@@ -55,6 +55,16 @@ pub(crate) enum Command {
     Plan(Tool),
     /// Build tools and compile them for this machine
     Build(Build),
+    /// Print the Dockerfile that a tool's image is built from
+    Dockerfile(Tool),
+    /// List the images of tools, or remove old ones
+    Image(Image),
+    /// List the containers that belong to this home
+    Ps(Reading),
+    /// Kill and remove containers
+    Stop(Container),
+    /// Print what containers have written
+    Logs(Container),
     /// Run tools' health checks and examples
     Test(Test),
     /// Write a new tool that works, to begin with
@@ -197,8 +207,56 @@ pub(crate) struct Build {
     /// Build even what is there already
     #[arg(long)]
     pub(crate) force: bool,
+    /// What to build for, instead of what the plan names
+    #[arg(long, value_enum)]
+    pub(crate) backend: Option<Target>,
     #[command(flatten)]
     pub(crate) reading: Reading,
+}
+
+/// What a tool can be built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Target {
+    /// A component
+    Wasm,
+    /// An image
+    Docker,
+}
+
+impl Target {
+    pub(crate) fn kind(self) -> BackendKind {
+        match self {
+            Self::Wasm => BackendKind::Wasm,
+            Self::Docker => BackendKind::Docker,
+        }
+    }
+}
+
+/// Images.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Image {
+    #[command(subcommand)]
+    pub(crate) action: ImageAction,
+}
+
+/// What to do with images.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImageAction {
+    /// Show them, the newest of a tool first
+    List(Reading),
+    /// Remove all but the newest of every tool
+    Prune {
+        /// How many of a tool to keep
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        keep: usize,
+    },
+}
+
+/// Containers of one name.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Container {
+    /// A container's name or id, or the tool that it runs
+    pub(crate) name: String,
 }
 
 /// Tests tools.
@@ -434,15 +492,21 @@ impl Command {
             Self::Show(tool)
             | Self::Plan(tool)
             | Self::Audit(tool)
+            | Self::Dockerfile(tool)
             | Self::Policy(Policy { action: PolicyAction::Explain(tool) }) => tool.reading.format,
             Self::List(reading)
             | Self::Version(reading)
             | Self::Doctor(reading)
+            | Self::Ps(reading)
+            | Self::Image(Image { action: ImageAction::List(reading) })
             | Self::Toolchain(Toolchain { action: ToolchainAction::List(reading) })
             | Self::Policy(Policy { action: PolicyAction::Check(reading) })
             | Self::Secret(Secret { action: SecretAction::List(reading) })
             | Self::Cache(Cache { action: Some(CacheAction::Info(reading)) }) => reading.format,
             Self::Cache(_)
+            | Self::Image(_)
+            | Self::Stop(_)
+            | Self::Logs(_)
             | Self::New(_)
             | Self::Toolchain(_)
             | Self::Grant(_)

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
 
-use cortex_runtime::{Allocation, CallOptions, Runtime, Settings, compile_for_parent};
+use cortex_runtime::{Allocation, CallOptions, DockerSettings, Runtime, Settings, compile_for_parent};
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -14,7 +14,10 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         return Ok(compile_for_parent(tool.parse()?, count.parse()?).into());
     }
     let count: u64 = count.parse()?;
-    let runtime = Runtime::new(Settings { allocation: Allocation::OnDemand, ..Settings::new(home) })?;
+    #[expect(clippy::disallowed_methods, reason = "the one place of this program that reads the environment")]
+    let host = std::env::var("DOCKER_HOST").ok();
+    let docker = DockerSettings { host, ..DockerSettings::default() };
+    let runtime = Runtime::new(Settings { allocation: Allocation::OnDemand, docker, ..Settings::new(home) })?;
     let executor = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut stdout = std::io::stdout();
     for _ in 0..count {
