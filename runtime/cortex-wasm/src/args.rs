@@ -207,6 +207,9 @@ pub(crate) struct Build {
     /// Build even what is there already
     #[arg(long)]
     pub(crate) force: bool,
+    /// Build here what comes from elsewhere: its author's code runs on this machine
+    #[arg(long)]
+    pub(crate) trust: bool,
     /// What to build for, instead of what the plan names
     #[arg(long, value_enum)]
     pub(crate) backend: Option<Target>,
