@@ -170,13 +170,13 @@ impl Program {
         self.command.spawn().with_context(|| self.cannot_start())
     }
 
-    /// Starts a server and waits until a line of its standard error says what `ready` looks for.
+    /// Starts a server and waits until a line of its standard output says what `ready` looks for.
     pub(crate) fn start(mut self, ready: impl Fn(&str) -> Option<String>) -> anyhow::Result<(Server, String)> {
-        self.command.stdout(Stdio::null()).stderr(Stdio::piped());
+        self.command.stdout(Stdio::piped());
         let mut child = self.command.spawn().with_context(|| self.cannot_start())?;
-        let stderr = BufReader::new(child.stderr.take().context("it was piped")?);
+        let stdout = BufReader::new(child.stdout.take().context("it was piped")?);
         let server = Server(child);
-        let mut lines = stderr.lines();
+        let mut lines = stdout.lines();
         let mut said = Vec::new();
         while let Some(line) = lines.next().transpose()? {
             if let Some(found) = ready(&line) {

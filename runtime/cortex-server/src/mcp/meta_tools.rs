@@ -80,9 +80,11 @@ impl MetaTools {
         });
         let create = json!({ "files": {
             "type": "object",
-            "description": "The tool's files by their path in its folder, among them `tool.yml` and the source. The source \
-                            is JavaScript, TypeScript or Python: `export function run(input)` or `def run(input)`, which \
-                            gets the parameters and returns the result.",
+            "description": "The tool's files by their path in its folder, among them `tool.yml` and the source, such as \
+                            `main.js` with `export default ({ name }) => ({ greeting: name })`, or `main.py` with \
+                            `def run(args): return {\"greeting\": args[\"name\"]}`. What the function returns is the result. \
+                            `tool.yml` has `kind: Tool`, `version: \"1.0\"`, `name`, `summary`, `implementation: { entrypoint: \
+                            main.js }` and `parameters: [{ name, type, description, required }]`.",
             "additionalProperties": { "type": "string" },
         }});
         let annotations = || ToolAnnotations::new().open_world(false);
