@@ -92,7 +92,7 @@ fn serve(layout: &Layout, arguments: &[&Path], meta_tools: &[&Path]) -> anyhow::
         .args(["serve", "--listen", "127.0.0.1:0", "--log", "error"])
         .args(meta_tools);
     let server = server.dir(layout.root()).env("CORTEX_HOME", layout.home());
-    server.start(|line| line.starts_with("http://").then(|| format!("{line}/mcp")))
+    server.start_printing(|line| line.starts_with("http://").then(|| format!("{line}/mcp")))
 }
 
 /// The tools of the suite, each in a folder as any other tool: its manifest, and the source that it shares with others.

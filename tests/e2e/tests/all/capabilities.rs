@@ -90,7 +90,7 @@ mod capability_host {
         let untrusting = tools(&home, "trust: false", &[]);
         add(&untrusting, "notes", "", ASKS);
         let refused = untrusting.call("notes", input.clone());
-        assert_eq!(refused.ending, Ending::ToolError);
+        assert_eq!(refused.ending, Ending::Denied);
         let hint = refused.error.as_ref().unwrap().hint.as_ref().unwrap();
         assert!(hint.ends_with("tools:\n  - { tool: notes, grant: { state: true } }"), "{hint}");
 

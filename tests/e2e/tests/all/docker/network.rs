@@ -28,7 +28,8 @@ def ask(url):
 
 def tunnel(server):
     connection = proxy()
-    connection.set_tunnel(*server.split(":"))
+    host, port = server.split(":")
+    connection.set_tunnel(host, int(port))
     try:
         connection.request("GET", "/tunnel")
         return [200, connection.getresponse().read().decode()]
@@ -161,7 +162,7 @@ fn an_exposed_secret_is_a_file_in_memory_and_is_taken_out_of_the_record() {
         "permissions: { secrets: [{ name: TOKEN, expose: true }] }",
         &[("main.py", program)],
     );
-    let value = "it's a \"secret\"\\n\nwith $(lines) `and` %s \u{fc}";
+    let value = "it's a \"secret\"\\n with $(words) `and` %s \u{fc}";
     let environment = [("CORTEX_SECRET_TOKEN".to_owned(), value.to_owned())].into();
     let runtime = place.runtime_with(|settings| cortex_runtime::Settings { environment, ..settings });
     let execution = call(&runtime, "holds", &json!({}));
