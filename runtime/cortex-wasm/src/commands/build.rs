@@ -31,7 +31,8 @@ pub(super) fn execute(build: &Build, runtime: &Runtime, printer: &Printer) -> an
                     && let Some(tool) = tools.get(index)
                 {
                     let progress = board.line(tool);
-                    let prepared = runtime.build_for(tool, build.backend.map(Target::kind), build.force, &*progress);
+                    let backend = build.backend.map(Target::kind);
+                    let prepared = runtime.build_for(tool, backend, build.force, build.trust, &*progress);
                     drop(progress);
                     // Nobody has stopped listening: the other end is below, in the same scope.
                     let _ = sender.send((index, prepared));

@@ -6,7 +6,7 @@ use cortex_build::{BackendKind, BuildError, plan};
 use cortex_runtime::{Contract, Ending};
 use serde_json::json;
 
-use crate::source::{Source, answer, host};
+use crate::source::{Source, answer, assert_reproducible, host};
 
 const PROGRAM: &str = r#"
 import json
@@ -217,4 +217,9 @@ fn a_build_that_only_a_container_can_do_says_so() {
         assert!(error.to_string().contains(said), "{error}");
         assert!(error.hint().unwrap().contains("backend: docker"), "{:?}", error.hint());
     }
+}
+
+#[test]
+fn the_same_python_gives_the_same_bytes_in_another_folder_and_home_and_at_another_time() {
+    assert_reproducible("pysame", "runtime: python3", &[("main.py", FUNCTION)]);
 }

@@ -120,7 +120,8 @@ fn a_file_of_variables_is_the_tool_s_own() {
     let tools = Tools::new();
     tools.add("attack", guests::HOSTILE_HOST, PARAMETERS, "", "environment: { env_file: .env }\n");
     std::os::unix::fs::symlink(&file, tools.path("attack").join(".env")).unwrap();
-    let call = tools.runtime.call("attack", &json!({"attack": "environment"}), CallOptions::default());
+    let input = json!({"attack": "environment"});
+    let call = tools.runtime.call("attack", &input, CallOptions::default());
     let error = crate::host::block_on(call).unwrap_err().to_string();
     assert!(error.contains("leads out of the tool's folder"), "{error}");
     let own = format!("OWN={}\n", "mine");
