@@ -714,6 +714,22 @@ fn every_command_has_its_own_help() {
           --policy <FILE>
               The operator's policy [default: ./cortex.yml, if there is one]
 
+          --offline
+              Never fetch anything
+
+          --trust
+              Build here what comes from elsewhere: its author's code runs on this machine
+
+          --backend <BACKEND>
+              What to build for, instead of what the plan names
+
+              Possible values:
+              - wasm:   A component
+              - docker: An image
+
+      -q, --quiet
+              Say nothing but results and errors
+
           --format <FORMAT>
               How to print
 
@@ -722,12 +738,6 @@ fn every_command_has_its_own_help() {
               - json: For programs
               
               [default: text]
-
-          --offline
-              Never fetch anything
-
-      -q, --quiet
-              Say nothing but results and errors
 
       -h, --help
               Print help (see a summary with '-h')
