@@ -181,6 +181,7 @@ impl Workshop {
     }
 
     /// The same workshop for a source that is trusted so far.
+    #[must_use]
     pub fn trusting(&self, trust: Trust) -> Self {
         Self { trust, ..self.clone() }
     }

@@ -170,15 +170,7 @@ impl Program {
         self.command.spawn().with_context(|| self.cannot_start())
     }
 
-    /// Starts a server and waits until a line of its standard error says what `ready` looks for.
-    pub(crate) fn start(mut self, ready: impl Fn(&str) -> Option<String>) -> anyhow::Result<(Server, String)> {
-        self.command.stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = self.command.spawn().with_context(|| self.cannot_start())?;
-        let stderr = child.stderr.take().context("it was piped")?;
-        self.ready(Server(child), stderr, ready)
-    }
-
-    /// The same of a server that says it on standard output.
+    /// Starts a server and waits until a line of its standard output says what `ready` looks for.
     pub(crate) fn start_printing(mut self, ready: impl Fn(&str) -> Option<String>) -> anyhow::Result<(Server, String)> {
         self.command.stdout(Stdio::piped());
         let mut child = self.command.spawn().with_context(|| self.cannot_start())?;

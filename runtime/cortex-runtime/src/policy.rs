@@ -26,7 +26,7 @@ use crate::error::RuntimeError;
 use crate::limits::{asked, overrides};
 use crate::policy::folders::Place;
 use crate::registry::{Tool, ToolSource};
-use crate::secrets::Secrets;
+use crate::secrets::{SECRET_VARIABLE, Secrets};
 use crate::state::States;
 use crate::variables::from_files;
 
@@ -194,6 +194,17 @@ impl Judge<'_> {
         }
         all.extend(environment.variables.iter().map(|(name, value)| (name.to_string(), value.clone())));
         for name in &self.tool.spec.permissions.environment {
+            if let Some(secret) = name.as_str().strip_prefix(SECRET_VARIABLE) {
+                self.permits.push(Permit {
+                    capability: "environment",
+                    target: name.to_string(),
+                    granted: false,
+                    because: "the variable holds a secret, which is never given as a variable of the host's".into(),
+                    allow: Some(format!("ask for `{secret}` by `permissions.secrets` of the manifest")),
+                    exposed: false,
+                });
+                continue;
+            }
             let any = |of: &Capabilities| of.environment.contains(name);
             let granted = self.judge("environment", name.to_string(), any, any, &format!("environment: [{name}]"));
             if let (true, Some(value)) = (granted, supplies.environment.get(name.as_str())) {

@@ -252,6 +252,8 @@ fn finish(
         wall_us: micros(started.elapsed()),
         instantiate_us: micros(instantiated - started),
         http_requests: account.requests,
+        http_sent_bytes: account.sent_bytes,
+        http_received_bytes: account.received_bytes,
         file_bytes,
         files_created,
         random_bytes: guest.usage.random_bytes,

@@ -104,10 +104,10 @@ fn visible(text: &str) -> Cow<'_, str> {
 fn spinner() -> ProgressBar {
     let bar = ProgressBar::new_spinner();
     let amount = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-        const WIDTH: u64 = 20;
         let (done, total) = (state.pos(), state.len().unwrap_or_default());
-        if let Some(full) = (done * WIDTH).checked_div(total) {
-            let (full, left) = ("#".repeat(full as usize), ".".repeat((WIDTH - full) as usize));
+        if let Some(full) = (done * 20).checked_div(total) {
+            let full = usize::try_from(full).unwrap_or_default();
+            let (full, left) = ("#".repeat(full), ".".repeat(20_usize.saturating_sub(full)));
             // There is nobody to tell that a terminal is gone.
             let _ = write!(out, " [{full}{left}] {} of {} MB", done >> 20, total >> 20);
         }

@@ -369,12 +369,12 @@ fn a_plan_says_how_and_why() {
     ----- stderr -----
     "#);
     assert_output!(session, ["run", "shelly"], @"
-    exit code: 127
+    exit code: 123
     ----- stdout -----
     ----- stderr -----
-    error: backend_unavailable: `shelly` cannot be built here: `bash` cannot be compiled to a component
+    error: build_failed: `shelly` cannot run in a container: there is no entry point and no `main.sh`
 
-    hint: see `cortex-wasm plan`
+    hint: name it in `implementation.entrypoint`
     ");
 }
 
@@ -582,6 +582,11 @@ fn help_is_asked_for_and_goes_to_standard_output() {
       show         Show what a tool is, takes and may use
       plan         Show how a tool would be built and run, and why
       build        Build tools and compile them for this machine
+      dockerfile   Print the Dockerfile that a tool's image is built from
+      image        List the images of tools, or remove old ones
+      ps           List the containers that belong to this home
+      stop         Kill and remove containers
+      logs         Print what containers have written
       test         Run tools' health checks and examples
       new          Write a new tool that works, to begin with
       toolchain    Show, install or remove what compiles the languages
@@ -779,6 +784,11 @@ fn wrong_usage_ends_with_120_and_says_what_is_right() {
       show         Show what a tool is, takes and may use
       plan         Show how a tool would be built and run, and why
       build        Build tools and compile them for this machine
+      dockerfile   Print the Dockerfile that a tool's image is built from
+      image        List the images of tools, or remove old ones
+      ps           List the containers that belong to this home
+      stop         Kill and remove containers
+      logs         Print what containers have written
       test         Run tools' health checks and examples
       new          Write a new tool that works, to begin with
       toolchain    Show, install or remove what compiles the languages

@@ -453,14 +453,3 @@ fn agents_are_told_how_to_start_the_server() {
     error: Claude Desktop's settings file names only servers that it starts; leave out `--url`, or add the address under Settings, Connectors
     "#);
 }
-
-#[test]
-fn only_a_loopback_address_is_served_without_asking_who_calls() {
-    let session = Session::empty();
-    assert_output!(session, ["mcp", "--listen", "0.0.0.0:0"], @r#"
-    exit code: 120
-    ----- stdout -----
-    ----- stderr -----
-    error: `0.0.0.0:0` is no loopback address, and this command asks nobody who they are
-    "#);
-}

@@ -90,6 +90,28 @@ fn a_secret_is_set_from_standard_input_and_kept_for_its_owner() {
 }
 
 #[test]
+fn an_audit_tells_what_is_asked_for_and_never_used() {
+    let session = Session::empty();
+    let asks = format!("{NOTES}  network: [\"https://api.example.com\"]\n");
+    session.add("notes", &asks, guest_artifacts::CAPABILITY_HOST);
+    let audit = session.run(&["audit", "notes", "--format", "json"]).json(0);
+    let imports = audit["imports"].as_array().unwrap();
+    let state = imports.iter().find(|import| import["interface"].as_str().unwrap().starts_with("wasi:keyvalue/store"));
+    assert_eq!(state.unwrap()["capability"], "state");
+    let warnings: Vec<&str> = audit["warnings"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
+    let unused = [
+        "the manifest asks for network `https://api.example.com`, and the component cannot use it",
+        "the manifest asks for secrets `HIDDEN`, and the component cannot use it",
+    ];
+    assert_eq!(warnings, unused);
+    session.add("notes", &NOTES.replace("  state: true\n", ""), guest_artifacts::CAPABILITY_HOST);
+    let audit = session.run(&["audit", "notes"]);
+    let missing =
+        "warning  the component imports `wasi:keyvalue/store@0.2.0-draft`, and the manifest asks for no state";
+    assert!(audit.worked().contains(missing), "{audit}");
+}
+
+#[test]
 fn a_call_is_given_less_of_anything_by_its_name() {
     let session = session("");
     let run = |limit: &str| session.run(&["run", "notes", INPUT, "--format", "json", "--limit", limit]);
