@@ -196,6 +196,7 @@ impl Runtime {
                 environment: settings.environment,
                 secrets: Secrets::new(&settings.home),
                 states: States::new(&settings.home),
+                home: settings.home.clone(),
                 ceiling: settings.ceiling,
             },
             flights,
@@ -317,6 +318,10 @@ impl Runtime {
         let found = self.tool(tool)?;
         let backend = backend.unwrap_or_else(|| Backends::of(&found));
         Ok(self.0.backends.prepare(&found, backend, force, progress)?)
+    }
+
+    pub(crate) fn manifests(&self) -> &[PathBuf] {
+        self.0.registry.folders()
     }
 
     pub(crate) fn backends(&self) -> &Backends {
