@@ -148,13 +148,12 @@ impl Client {
 
     /// The addresses of a server, checked, and the request entered as one that goes out.
     pub(crate) async fn addresses(&self, target: &Target, route: &Route) -> Result<Vec<SocketAddr>, Error> {
-        let addresses = match route.address {
-            Some(address) => vec![address],
-            None => {
-                let addresses = resolve(&target.host, target.port).await?;
-                self.check_addresses(target, route.reach, &addresses)?;
-                addresses
-            }
+        let addresses = if let Some(address) = route.address {
+            vec![address]
+        } else {
+            let addresses = resolve(&target.host, target.port).await?;
+            self.check_addresses(target, route.reach, &addresses)?;
+            addresses
         };
         self.ledger.allowed(target, &route.rule);
         Ok(addresses)
