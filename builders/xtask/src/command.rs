@@ -1,7 +1,7 @@
 //! The one place where programs are started, the environment is read and something is printed.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -170,13 +170,21 @@ impl Program {
         self.command.spawn().with_context(|| self.cannot_start())
     }
 
-    /// Starts a server and waits until a line of its standard error says what `ready` looks for.
-    pub(crate) fn start(mut self, ready: impl Fn(&str) -> Option<String>) -> anyhow::Result<(Server, String)> {
-        self.command.stdout(Stdio::null()).stderr(Stdio::piped());
+    /// Starts a server and waits until a line of its standard output says what `ready` looks for.
+    pub(crate) fn start_printing(mut self, ready: impl Fn(&str) -> Option<String>) -> anyhow::Result<(Server, String)> {
+        self.command.stdout(Stdio::piped());
         let mut child = self.command.spawn().with_context(|| self.cannot_start())?;
-        let stderr = BufReader::new(child.stderr.take().context("it was piped")?);
-        let server = Server(child);
-        let mut lines = stderr.lines();
+        let stdout = child.stdout.take().context("it was piped")?;
+        self.ready(Server(child), stdout, ready)
+    }
+
+    fn ready(
+        &self,
+        server: Server,
+        output: impl Read + Send + 'static,
+        ready: impl Fn(&str) -> Option<String>,
+    ) -> anyhow::Result<(Server, String)> {
+        let mut lines = BufReader::new(output).lines();
         let mut said = Vec::new();
         while let Some(line) = lines.next().transpose()? {
             if let Some(found) = ready(&line) {

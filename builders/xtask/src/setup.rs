@@ -5,7 +5,8 @@ use std::path::Path;
 use crate::command::{Program, say};
 use crate::deny;
 use crate::layout::Layout;
-use crate::python::{COMPONENTIZE_PY, Package};
+use crate::python::{COMPONENTIZE_PY, Package, SCHEMATHESIS};
+use crate::server;
 use crate::steps::End;
 use crate::toolchain::{TARGETS, rust_for};
 
@@ -22,6 +23,7 @@ const SYSTEM: &[Needed] = &[
     Needed { what: "pip of python3", probe: &["python3", "-m", "pip", "--version"], package: "python3-pip" },
     Needed { what: "node", probe: &["node", "--version"], package: "nodejs" },
     Needed { what: "npm", probe: &["npm", "--version"], package: "npm" },
+    Needed { what: "chromium", probe: &["chromium", "--version"], package: "chromium" },
 ];
 
 /// Parts of Rust that rustup installs by name.
@@ -75,8 +77,10 @@ pub(crate) fn rust(layout: &Layout) -> anyhow::Result<End> {
 pub(crate) fn tools(layout: &Layout) -> End {
     let lacking = |package: Package, error: &anyhow::Error| format!("{}: {error:#}", package.requirement());
     let python = COMPONENTIZE_PY.program(layout).err().map(|error| lacking(COMPONENTIZE_PY, &error));
+    let schemathesis = SCHEMATHESIS.program(layout).err().map(|error| lacking(SCHEMATHESIS, &error));
+    let playwright = server::playwright(layout).err().map(|error| format!("{}: {error:#}", server::PLAYWRIGHT));
     let deny = deny::program(layout).err().map(|error| format!("cargo-deny: {error:#}"));
-    let all: Vec<String> = python.into_iter().chain(deny).collect();
+    let all: Vec<String> = [python, schemathesis, playwright, deny].into_iter().flatten().collect();
     if all.is_empty() { End::DONE } else { End::Lacking(all.join("; ")) }
 }
 

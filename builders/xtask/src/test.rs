@@ -8,7 +8,7 @@ use crate::command::{Program, print, say};
 use crate::count::Count;
 use crate::layout::Layout;
 use crate::steps::{End, Steps};
-use crate::{artefacts, deny, fuzz, generate, guests, mcp, setup, soak, tidy, vendor_wit};
+use crate::{artefacts, deny, fuzz, generate, guests, mcp, server, setup, soak, tidy, vendor_wit};
 
 /// Enough calls for every kind of them many times over, and few enough for a few seconds.
 const SOAK_CALLS: u32 = 5_000;
@@ -54,6 +54,7 @@ pub(crate) fn run(layout: &Layout, filter: Option<&str>, fuzz_seconds: u32) -> b
         steps.step("soak", || Ok(End::Done(soak::run(layout, SOAK_CALLS, 2)?)));
         steps.step("fuzz", || Ok(End::Done(fuzz::run(layout, fuzz_seconds, None)?)));
         mcp::run(layout, &mut steps);
+        steps.step("routes", || server::routes(layout));
     }
     drop(engine);
     let count = steps.finish();
@@ -127,7 +128,7 @@ fn done(result: anyhow::Result<()>) -> anyhow::Result<End> {
 
 fn format(layout: &Layout) -> anyhow::Result<()> {
     let mut packages = layout.host_packages()?;
-    packages.extend([layout.guests(), layout.root().to_owned()]);
+    packages.extend([layout.guests(), layout.fuzz_generator(), layout.root().to_owned()]);
     let mut wrong = Vec::new();
     for package in packages {
         let manifest = package.join("Cargo.toml");

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use cortex_build::{BackendKind, BuildError, Origin, Progress, StoredComponent, Workshop, sha256};
+use cortex_build::{BackendKind, BuildError, Origin, Progress, StoredComponent, Trust, Workshop, sha256};
 use cortex_docker::{ApiTool, ContainerTool, DockerError};
 use cortex_sandbox::{
     CacheError, Call, CompiledCache, Component, Contract, Ending, Failure, Function, Interrupt, Outcome, Sandbox,
@@ -12,6 +12,7 @@ use cortex_sandbox::{
 };
 use serde_json::Value;
 
+use crate::policy::Policy;
 use crate::registry::{Tool, ToolSource};
 use crate::standard::StandardTool;
 
@@ -27,6 +28,8 @@ pub(crate) struct LoadFailure {
     pub(crate) backend: BackendKind,
     pub(crate) ending: Ending,
     pub(crate) failure: Box<Failure>,
+    /// Why a container could do what the sandbox cannot, where it could.
+    pub(crate) container: Option<String>,
 }
 
 /// Runs components in this process.
@@ -35,6 +38,8 @@ pub(crate) struct SandboxBackend {
     pub(crate) sandbox: Sandbox,
     pub(crate) cache: CompiledCache,
     pub(crate) workshop: Workshop,
+    /// Says whose sources may be built.
+    pub(crate) policy: Policy,
 }
 
 /// A tool that is ready to run. A type and no trait: the future of a call through a trait object would be allocated, which
@@ -58,8 +63,14 @@ pub(crate) struct RunnableComponent {
 
 impl SandboxBackend {
     /// Builds a tool and compiles it for this machine. `force` builds what is there already.
-    pub(crate) fn prepare(&self, tool: &Tool, force: bool, progress: &dyn Progress) -> Result<Prepared, LoadFailure> {
-        let (source, nothing_built) = self.component(tool, force, progress)?;
+    pub(crate) fn prepare(
+        &self,
+        tool: &Tool,
+        force: bool,
+        trust: Trust,
+        progress: &dyn Progress,
+    ) -> Result<Prepared, LoadFailure> {
+        let (source, nothing_built) = self.component(tool, force, trust, progress)?;
         let (component, nothing_compiled) = self.compile(&source, progress)?;
         Ok(Prepared {
             backend: BackendKind::Wasm,
@@ -79,7 +90,7 @@ impl SandboxBackend {
                 Ok(self.workshop.built(&tool.spec, root, manifest)?.map(|built| built.component.digest))
             }
             ToolSource::Standard | ToolSource::Component(_) => self
-                .find_component(tool, false, &cortex_build::Silent)
+                .find_component(tool, false, self.policy.trust(tool), &cortex_build::Silent)
                 .map(|(found, _)| Some(found.digest().to_owned())),
         }
     }
@@ -101,15 +112,17 @@ impl SandboxBackend {
         &self,
         tool: &Tool,
         force: bool,
+        trust: Trust,
         progress: &dyn Progress,
     ) -> Result<(ComponentSource, bool), LoadFailure> {
-        self.find_component(tool, force, progress).map_err(|error| LoadFailure::building(tool, &error))
+        self.find_component(tool, force, trust, progress).map_err(|error| LoadFailure::building(tool, &error))
     }
 
     fn find_component(
         &self,
         tool: &Tool,
         force: bool,
+        trust: Trust,
         progress: &dyn Progress,
     ) -> Result<(ComponentSource, bool), BuildError> {
         match &tool.source {
@@ -129,7 +142,7 @@ impl SandboxBackend {
                 Ok((ComponentSource::Foreign(stored), true))
             }
             ToolSource::Folder { root, manifest } => {
-                let built = self.workshop.build(&tool.spec, root, manifest, force, progress)?;
+                let built = self.workshop.trusting(trust).build(&tool.spec, root, manifest, force, progress)?;
                 Ok(match built.origin {
                     // It lay beside its source, and came with it.
                     Origin::Shipped => (ComponentSource::Foreign(built.component), true),
@@ -209,7 +222,7 @@ impl ComponentSource {
 
 impl Backend for SandboxBackend {
     fn load(&self, tool: &Tool, function: Option<&str>, progress: &dyn Progress) -> Result<Runnable, LoadFailure> {
-        let (source, nothing_built) = self.component(tool, false, progress)?;
+        let (source, nothing_built) = self.component(tool, false, self.policy.trust(tool), progress)?;
         let (component, nothing_compiled) = self.compile(&source, progress)?;
         let function = choose_function(&component, function)?;
         let cached = nothing_built && nothing_compiled;
@@ -233,6 +246,7 @@ fn choose_function(component: &Component, wanted: Option<&str>) -> Result<Option
         backend: BackendKind::Wasm,
         ending: Ending::InvalidInput,
         failure: Box::new(Failure::new("unknown_function", message).with_hint(hint)),
+        container: None,
     };
     if component.contract() != Contract::Functions {
         return match wanted {
@@ -353,14 +367,14 @@ impl LoadFailure {
             failure.message = format!("`{name}` is not ready: {}", failure.message);
         }
         failure.details = error.log().map(|log| serde_json::json!({ "stderr": log }));
-        Self { backend, ending, failure: Box::new(failure) }
+        Self { backend, ending, failure: Box::new(failure), container: None }
     }
 
     /// A function was named of something that has none.
     pub(crate) fn no_function(backend: BackendKind, function: &str) -> Self {
         let message = format!("the tool answers calls as a whole, it has no function `{function}`");
         let failure = Failure::new("unknown_function", message).with_hint("leave out what follows the `#`");
-        Self { backend, ending: Ending::InvalidInput, failure: Box::new(failure) }
+        Self { backend, ending: Ending::InvalidInput, failure: Box::new(failure), container: None }
     }
 
     pub(crate) fn building(tool: &Tool, error: &BuildError) -> Self {
@@ -376,7 +390,8 @@ impl LoadFailure {
         if let Some(stderr) = error.stderr() {
             failure.details = Some(serde_json::json!({ "stderr": stderr }));
         }
-        Self { backend: BackendKind::Wasm, ending, failure: Box::new(failure) }
+        let container = error.container_would_do();
+        Self { backend: BackendKind::Wasm, ending, failure: Box::new(failure), container }
     }
 }
 
@@ -392,7 +407,7 @@ impl From<CacheError> for LoadFailure {
         if let CacheError::Sandbox(error) = &error {
             failure.details = error.limit().map(|limit| serde_json::json!({ "limit": limit }));
         }
-        Self { backend: BackendKind::Wasm, ending, failure: Box::new(failure) }
+        Self { backend: BackendKind::Wasm, ending, failure: Box::new(failure), container: None }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Both backends as one: the plan says which of them a tool gets, and nothing above asks.
 
-use cortex_build::{BackendKind, Progress, plan};
+use cortex_build::{BackendKind, Progress, Trust, plan};
 use cortex_docker::{ApiTool, Bases, DockerBackend, DockerError, Image, Listed};
 
 use crate::backend::{Backend, LoadFailure, Prepared, Runnable, SandboxBackend};
@@ -25,19 +25,44 @@ impl Backends {
         }
     }
 
-    /// Builds a tool for one backend, whichever the plan names.
+    /// Builds a tool for one backend or, without, for the one that the plan names.
     pub(crate) fn prepare(
         &self,
         tool: &Tool,
-        backend: BackendKind,
+        backend: Option<BackendKind>,
         force: bool,
+        trust: Trust,
         progress: &dyn Progress,
     ) -> Result<Prepared, LoadFailure> {
-        match backend {
-            BackendKind::Wasm => self.sandbox.prepare(tool, force, progress),
-            BackendKind::Docker | BackendKind::Api => {
+        match backend.unwrap_or_else(|| Self::of(tool)) {
+            BackendKind::Wasm => match (self.sandbox.prepare(tool, force, trust, progress), backend) {
+                (Err(failed), None) => {
+                    Ok(Prepared::of_runnable(&self.instead_of_sandbox(tool, force, failed, progress)?))
+                }
+                (prepared, _) => prepared,
+            },
+            backend @ (BackendKind::Docker | BackendKind::Api) => {
                 Ok(Prepared::of_runnable(&self.other(tool, backend, force, progress)?))
             }
+        }
+    }
+
+    /// A container, for a tool of which a build has shown that it cannot be a component; unless its author insists, or there
+    /// is no engine.
+    fn instead_of_sandbox(
+        &self,
+        tool: &Tool,
+        force: bool,
+        failed: LoadFailure,
+        progress: &dyn Progress,
+    ) -> Result<Runnable, LoadFailure> {
+        let automatic = tool.spec.implementation.backend == cortex_manifest::Backend::Auto;
+        match &failed.container {
+            Some(because) if automatic && self.docker.check().is_ok() => {
+                progress.step(&format!("{because}: it gets a container"));
+                self.other(tool, BackendKind::Docker, force, progress)
+            }
+            _ => Err(failed),
         }
     }
 
@@ -65,7 +90,10 @@ impl Backends {
 impl Backend for Backends {
     fn load(&self, tool: &Tool, function: Option<&str>, progress: &dyn Progress) -> Result<Runnable, LoadFailure> {
         match Self::of(tool) {
-            BackendKind::Wasm => self.sandbox.load(tool, function, progress),
+            BackendKind::Wasm => match (self.sandbox.load(tool, function, progress), function) {
+                (Err(failed), None) => self.instead_of_sandbox(tool, false, failed, progress),
+                (loaded, _) => loaded,
+            },
             backend => match function {
                 None => self.other(tool, backend, false, progress),
                 Some(function) => Err(LoadFailure::no_function(backend, function)),

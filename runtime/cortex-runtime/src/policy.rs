@@ -10,6 +10,7 @@ mod folders;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use cortex_build::Trust;
 use cortex_docker::ports_file;
 use cortex_manifest::{
     Access, Capabilities, Folder as PolicyFolder, HostPattern, NetworkRule, PolicySpec, Resources, Scheme, SecretUse,
@@ -26,7 +27,7 @@ use crate::error::RuntimeError;
 use crate::limits::{asked, overrides};
 use crate::policy::folders::Place;
 use crate::registry::{Tool, ToolSource};
-use crate::secrets::Secrets;
+use crate::secrets::{SECRET_VARIABLE, Secrets};
 use crate::state::States;
 use crate::variables::from_files;
 
@@ -113,13 +114,24 @@ impl Policy {
         self.path.as_deref().and_then(Path::parent).unwrap_or(Path::new(""))
     }
 
-    fn decide(&self, tool: &Tool, supplies: &Supplies<'_>, ceiling: &Limits) -> Result<Decided, RuntimeError> {
+    /// What it says about a tool, the most particular last, and whether the tool is trusted.
+    fn entries(&self, tool: &Tool) -> (Vec<&ToolPolicy>, bool) {
         let name = tool.spec.name.as_str();
         let all = self.spec.tools.iter().filter(|entry| entry.tool.matches(name));
         // Stable: patterns in their order, then the entries of the tool's own name in theirs.
         let mut entries: Vec<&ToolPolicy> = all.collect();
         entries.sort_by_key(|entry| entry.tool.is_exact());
         let trusted = entries.iter().rev().find_map(|entry| entry.trust).or(self.spec.trust).unwrap_or(true);
+        (entries, trusted)
+    }
+
+    /// Whether a tool's source may be built on this machine.
+    pub(crate) fn trust(&self, tool: &Tool) -> Trust {
+        if self.entries(tool).1 { Trust::Trusted } else { Trust::Untrusted }
+    }
+
+    fn decide(&self, tool: &Tool, supplies: &Supplies<'_>, ceiling: &Limits) -> Result<Decided, RuntimeError> {
+        let (entries, trusted) = self.entries(tool);
         let judge = Judge { policy: self, entries, trusted, tool, permits: Vec::new() };
         judge.decide(supplies, ceiling)
     }
@@ -186,6 +198,17 @@ impl Judge<'_> {
         }
         all.extend(environment.variables.iter().map(|(name, value)| (name.to_string(), value.clone())));
         for name in &self.tool.spec.permissions.environment {
+            if let Some(secret) = name.as_str().strip_prefix(SECRET_VARIABLE) {
+                self.permits.push(Permit {
+                    capability: "environment",
+                    target: name.to_string(),
+                    granted: false,
+                    because: "the variable holds a secret, which is never given as a variable of the host's".into(),
+                    allow: Some(format!("ask for `{secret}` by `permissions.secrets` of the manifest")),
+                    exposed: false,
+                });
+                continue;
+            }
             let any = |of: &Capabilities| of.environment.contains(name);
             let granted = self.judge("environment", name.to_string(), any, any, &format!("environment: [{name}]"));
             if let (true, Some(value)) = (granted, supplies.environment.get(name.as_str())) {

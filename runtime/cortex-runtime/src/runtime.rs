@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cortex_build::{BackendKind, Plan, Progress, Silent, Workshop, plan};
+use cortex_build::{BackendKind, Plan, Progress, Silent, Trust, Workshop, plan};
 use cortex_docker::{DockerBackend, DockerSettings};
 use cortex_manifest::{InputSchema, InvalidInput};
 use cortex_sandbox::{
@@ -179,7 +179,7 @@ impl Runtime {
         // A process of one call has nothing for a container to wait for.
         let keeps = matches!(settings.allocation, Allocation::Pooled { .. });
         let backends = Backends {
-            sandbox: SandboxBackend { sandbox, cache, workshop },
+            sandbox: SandboxBackend { sandbox, cache, workshop, policy: settings.policy.clone() },
             bases: docker.bases.clone(),
             docker: DockerBackend::new(docker, keeps),
         };
@@ -304,20 +304,24 @@ impl Runtime {
 
     /// Builds a tool and compiles it for this machine. `force` builds what is there already. Blocks.
     pub fn build(&self, tool: &str, force: bool, progress: &dyn Progress) -> Result<Prepared, RuntimeError> {
-        self.build_for(tool, None, force, progress)
+        self.build_for(tool, None, force, false, progress)
     }
 
-    /// The same for one backend, whichever the plan names. Blocks.
+    /// The same for one backend, whichever the plan names. `trust`: also a source that the policy does not trust. Blocks.
     pub fn build_for(
         &self,
         tool: &str,
         backend: Option<BackendKind>,
         force: bool,
+        trust: bool,
         progress: &dyn Progress,
     ) -> Result<Prepared, RuntimeError> {
         let found = self.tool(tool)?;
-        let backend = backend.unwrap_or_else(|| Backends::of(&found));
-        Ok(self.0.backends.prepare(&found, backend, force, progress)?)
+        let trust = match self.0.operator.policy.trust(&found) {
+            Trust::Untrusted if trust => Trust::ThisOnce,
+            trust => trust,
+        };
+        Ok(self.0.backends.prepare(&found, backend, force, trust, progress)?)
     }
 
     pub(crate) fn manifests(&self) -> &[PathBuf] {

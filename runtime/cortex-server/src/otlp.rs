@@ -39,7 +39,7 @@ impl HttpClient for OtlpClient {
         'life0: 'async_trait,
         Self: 'async_trait,
     {
-        let sending = self.0.spawn(tokio::time::timeout(PATIENCE, send(request)));
+        let sending = self.0.spawn(async move { tokio::time::timeout(PATIENCE, send(request)).await });
         Box::pin(async move { sending.await?? })
     }
 }

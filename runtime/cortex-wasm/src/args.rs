@@ -1,6 +1,5 @@
 //! The command line, as typed.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -85,7 +84,7 @@ pub(crate) enum Command {
     Revoke(Grant),
     /// Keep, list or forget secrets
     Secret(Secret),
-    /// Offer the tools to agents over the Model Context Protocol
+    /// Offer the tools to an agent over the Model Context Protocol, on standard input and output
     Mcp(Mcp),
     /// Serve the tools over HTTP and MCP, with a console
     Serve(Serve),
@@ -209,6 +208,9 @@ pub(crate) struct Build {
     /// Build even what is there already
     #[arg(long)]
     pub(crate) force: bool,
+    /// Build here what comes from elsewhere: its author's code runs on this machine
+    #[arg(long)]
+    pub(crate) trust: bool,
     /// What to build for, instead of what the plan names
     #[arg(long, value_enum)]
     pub(crate) backend: Option<Target>,
@@ -447,15 +449,12 @@ pub(crate) enum SecretAction {
     },
 }
 
-/// Offers the tools over MCP.
+/// Offers the tools over MCP, on standard input and output. `serve` does so over HTTP, at `/mcp`.
 #[derive(Debug, ClapArgs)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Mcp {
     #[command(subcommand)]
     pub(crate) action: Option<McpAction>,
-    /// Serve HTTP at `/mcp` of a loopback address, such as `127.0.0.1:8087`, instead of standard input and output
-    #[arg(long, value_name = "ADDRESS")]
-    pub(crate) listen: Option<SocketAddr>,
     /// Let agents search, build and write tools; new ones are written into this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) meta_tools: Option<PathBuf>,

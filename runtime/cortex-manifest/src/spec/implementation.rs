@@ -134,6 +134,7 @@ pub struct Resources {
 pub struct FileResources {
     pub created: Option<Count>,
     pub path_bytes: Option<ByteSize>,
+    pub listed: Option<Count>,
 }
 
 /// What a tool asks to keep in its state.
@@ -368,6 +369,7 @@ impl Resources {
             files: raw.files.as_ref().map(|raw| FileResources {
                 created: quantity_of("created", raw.created.as_ref().map(|l| (&l.value.0, l.at)), problems),
                 path_bytes: quantity_of("path", raw.path.as_ref().map(|l| (&l.value.0, l.at)), problems),
+                listed: quantity_of("listed", raw.listed.as_ref().map(|l| (&l.value.0, l.at)), problems),
             }),
             state: raw.state.as_ref().map(|raw| StateResources {
                 keys: quantity_of("keys", raw.keys.as_ref().map(|l| (&l.value.0, l.at)), problems),

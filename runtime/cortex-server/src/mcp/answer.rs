@@ -21,7 +21,7 @@ pub(super) enum Answer {
     /// It needs something from the client before it can go on.
     Asks(Questions),
     /// It is done, well or badly.
-    Done(Done),
+    Done(Box<Done>),
 }
 
 /// What a tool needs from the client.
@@ -45,14 +45,16 @@ pub(super) struct Done {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Content {
-    content: Option<Vec<ContentBlock>>,
+    #[serde(rename = "content")]
+    blocks: Option<Vec<ContentBlock>>,
     #[serde(default, deserialize_with = "present")]
     structured_content: Option<Value>,
     #[serde(default)]
     is_error: bool,
     description: Option<String>,
     messages: Option<Vec<PromptMessage>>,
-    contents: Option<Vec<ResourceContents>>,
+    #[serde(rename = "contents")]
+    resource: Option<Vec<ResourceContents>>,
     input_requests: Option<BTreeMap<String, InputRequest>>,
     request_state: Option<Value>,
 }
@@ -74,17 +76,17 @@ impl Answer {
             // A tool that failed may have answered as well.
             let structured_content = result.and_then(|result| serde_json::from_str(result).ok());
             let content = Content { structured_content, ..Content::default() };
-            return Self::Done(Done { content, failure: Some(text_of(failure)), meta });
+            return Self::Done(Box::new(Done { content, failure: Some(text_of(failure)), meta }));
         }
         let result = result.unwrap_or("null");
         match read(result, spec) {
             Ok(Content { input_requests: Some(requests), request_state: state, .. }) => {
                 Self::Asks(Questions { requests, state })
             }
-            Ok(content) => Self::Done(Done { content, failure: None, meta }),
+            Ok(content) => Self::Done(Box::new(Done { content, failure: None, meta })),
             Err(problem) => {
                 meta.0.insert(ENDING.into(), Ending::InvalidOutput.as_str().into());
-                Self::Done(Done { content: Content::default(), failure: Some(problem), meta })
+                Self::Done(Box::new(Done { content: Content::default(), failure: Some(problem), meta }))
             }
         }
     }
@@ -104,7 +106,7 @@ impl Done {
             None => CallToolResult::success(Vec::new()),
         };
         if result.content.is_empty() {
-            result.content = content.content.unwrap_or_else(|| {
+            result.content = content.blocks.unwrap_or_else(|| {
                 // Clients that know nothing of structured content read the text.
                 content.structured_content.as_ref().map(text_of_value).map(ContentBlock::text).into_iter().collect()
             });
@@ -137,7 +139,7 @@ impl Done {
         if let Some(message) = failure {
             return Err(message);
         }
-        let contents = match (content.contents, content.structured_content) {
+        let contents = match (content.resource, content.structured_content) {
             (Some(contents), _) => contents,
             (None, Some(value)) => {
                 let plain = if value.is_string() { "text/plain" } else { "application/json" };

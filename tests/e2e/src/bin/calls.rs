@@ -1,14 +1,18 @@
 //! `calls HOME TOOL COUNT`: a process that makes calls, to be killed or run beside others. Prints the id of each execution
-//! as it ends.
+//! as it ends. `calls compile BYTES SECONDS`: compiles a component for a runtime that starts this program for it.
 
 use std::error::Error;
 use std::io::Write;
+use std::process::ExitCode;
 
-use cortex_runtime::{Allocation, CallOptions, DockerSettings, Runtime, Settings};
+use cortex_runtime::{Allocation, CallOptions, DockerSettings, Runtime, Settings, compile_for_parent};
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<ExitCode, Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [home, tool, count] = arguments.as_slice() else { return Err("usage: calls HOME TOOL COUNT".into()) };
+    if home == "compile" {
+        return Ok(compile_for_parent(tool.parse()?, count.parse()?).into());
+    }
     let count: u64 = count.parse()?;
     #[expect(clippy::disallowed_methods, reason = "the one place of this program that reads the environment")]
     let host = std::env::var("DOCKER_HOST").ok();
@@ -24,5 +28,5 @@ fn main() -> Result<(), Box<dyn Error>> {
         stdout.flush()?;
     }
     runtime.close()?;
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }

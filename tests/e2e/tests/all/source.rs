@@ -75,3 +75,26 @@ pub(crate) fn host(program: &Path, arguments: &[&str], directory: &Path) -> (i32
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
+
+/// Another home, which has nothing but the toolchains. Its name is longer, and no URL or shell takes it as it is.
+pub(crate) fn another_home() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().join("another home");
+    fs::create_dir(&home).unwrap();
+    std::os::unix::fs::symlink(self::home().join("toolchains"), home.join("toolchains")).unwrap();
+    (folder, home)
+}
+
+/// Builds the same source twice, in two folders and two homes and at two times; nothing of either may be in the component.
+pub(crate) fn assert_reproducible(name: &str, implementation: &str, files: &[(&str, &str)]) {
+    let (first, second) = (Source::new(name, implementation, files), Source::new(name, implementation, files));
+    let one = first.build(&home(), false).unwrap();
+    let (_kept, elsewhere) = another_home();
+    let other = second.build(&elsewhere, false).unwrap();
+    let wasm = one.component.read().unwrap();
+    for folder in [home(), first.path().to_owned()] {
+        let folder = folder.to_str().unwrap().to_owned().into_bytes();
+        assert!(!wasm.windows(folder.len()).any(|bytes| bytes == folder), "{name} names a folder of this machine");
+    }
+    assert_eq!(one.component.digest, other.component.digest, "{name}");
+}
