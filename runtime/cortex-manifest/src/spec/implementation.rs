@@ -286,7 +286,7 @@ fn warm_from_raw(warm: &Located<RawCount>, reuse: bool, problems: &mut Problems)
 }
 
 /// `[server[:port]/]name[:tag][@sha256:digest]`, as far as no other character can end up in a Dockerfile.
-fn is_image(image: &str) -> bool {
+pub(crate) fn is_image(image: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
     image.len() <= 255 && image.starts_with(|c: char| c.is_ascii_alphanumeric()) && image.chars().all(allowed)
 }
