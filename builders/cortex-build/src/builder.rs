@@ -19,6 +19,9 @@ use crate::toolchain::Package;
 pub trait Progress: Send + Sync {
     /// A step has begun, said in one line.
     fn step(&self, line: &str);
+
+    /// How far the step is, in bytes, where that can be told. For a bar; whoever has none leaves it out.
+    fn amount(&self, _done: u64, _total: u64) {}
 }
 
 /// Says nothing.
@@ -178,6 +181,7 @@ impl Workshop {
     }
 
     /// The same workshop for a source that is trusted so far.
+    #[must_use]
     pub fn trusting(&self, trust: Trust) -> Self {
         Self { trust, ..self.clone() }
     }

@@ -141,12 +141,12 @@ fn measure(language: &str, name: &str, target: &Path) -> Result<String, Failed> 
         floors.push(floor_time.as_secs_f64());
         ours.push(our_time.as_secs_f64());
     }
-    let kilobytes = wasm.len() / 1000;
+    let kilobytes = u32::try_from(wasm.len() / 1000)?;
     Ok(format!(
         "| {language} | `{name}` | {:.1} s / {:.1} s | {} | {} | {} | {:.0} µs | {:.0} µs | {:.2} |",
         first.as_secs_f64(),
         again.as_secs_f64(),
-        if kilobytes < 1000 { format!("{kilobytes} KB") } else { format!("{:.1} MB", wasm.len() as f64 / 1e6) },
+        if kilobytes < 1000 { format!("{kilobytes} KB") } else { format!("{:.1} MB", f64::from(kilobytes) / 1e3) },
         milliseconds(compile),
         milliseconds(first_call),
         median(ours) * 1e6,

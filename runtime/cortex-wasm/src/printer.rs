@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cortex_runtime::{LogLine, Observer, Progress, ToolProgress};
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use serde::Serialize;
 
 use crate::environment;
@@ -103,8 +103,17 @@ fn visible(text: &str) -> Cow<'_, str> {
 
 fn spinner() -> ProgressBar {
     let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}{msg} ({elapsed})") {
-        bar.set_style(style);
+    let amount = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        let (done, total) = (state.pos(), state.len().unwrap_or_default());
+        if let Some(full) = (done * 20).checked_div(total) {
+            let full = usize::try_from(full).unwrap_or_default();
+            let (full, left) = ("#".repeat(full), ".".repeat(20_usize.saturating_sub(full)));
+            // There is nobody to tell that a terminal is gone.
+            let _ = write!(out, " [{full}{left}] {} of {} MB", done >> 20, total >> 20);
+        }
+    };
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}{msg}{amount} ({elapsed})") {
+        bar.set_style(style.with_key("amount", amount));
     }
     bar
 }
@@ -150,6 +159,14 @@ impl Progress for Reporter {
         bar.set_prefix(tool.to_owned());
         bar.enable_steady_tick(Duration::from_millis(100));
         bar.set_message(line.to_owned());
+        bar.set_length(0);
+    }
+
+    fn amount(&self, done: u64, total: u64) {
+        let Some(bar) = &self.bar else { return };
+        // The total is an estimate: a bar that is full waits for the end.
+        bar.set_length(total);
+        bar.set_position(done.min(total));
     }
 }
 

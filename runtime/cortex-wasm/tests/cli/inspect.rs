@@ -596,7 +596,8 @@ fn help_is_asked_for_and_goes_to_standard_output() {
       grant        Let a tool have what its manifest asks for
       revoke       Take a capability from a tool
       secret       Keep, list or forget secrets
-      mcp          Offer the tools to agents over the Model Context Protocol
+      mcp          Offer the tools to an agent over the Model Context Protocol, on standard input and
+                   output
       serve        Serve the tools over HTTP and MCP, with a console
       token        Make, list or revoke the tokens that a server asks for
       executions   Show what was called, or stop what goes on
@@ -719,6 +720,12 @@ fn every_command_has_its_own_help() {
           --policy <FILE>
               The operator's policy [default: ./cortex.yml, if there is one]
 
+          --offline
+              Never fetch anything
+
+          --trust
+              Build here what comes from elsewhere: its author's code runs on this machine
+
           --backend <BACKEND>
               What to build for, instead of what the plan names
 
@@ -726,8 +733,8 @@ fn every_command_has_its_own_help() {
               - wasm:   A component
               - docker: An image
 
-          --offline
-              Never fetch anything
+      -q, --quiet
+              Say nothing but results and errors
 
           --format <FORMAT>
               How to print
@@ -737,9 +744,6 @@ fn every_command_has_its_own_help() {
               - json: For programs
               
               [default: text]
-
-      -q, --quiet
-              Say nothing but results and errors
 
       -h, --help
               Print help (see a summary with '-h')
@@ -795,7 +799,8 @@ fn wrong_usage_ends_with_120_and_says_what_is_right() {
       grant        Let a tool have what its manifest asks for
       revoke       Take a capability from a tool
       secret       Keep, list or forget secrets
-      mcp          Offer the tools to agents over the Model Context Protocol
+      mcp          Offer the tools to an agent over the Model Context Protocol, on standard input and
+                   output
       serve        Serve the tools over HTTP and MCP, with a console
       token        Make, list or revoke the tokens that a server asks for
       executions   Show what was called, or stop what goes on

@@ -6,7 +6,7 @@ use cortex_build::{BackendKind, BuildError, plan};
 use cortex_runtime::{Contract, Ending};
 use serde_json::json;
 
-use crate::source::{Source, answer, assert_reproducible, host};
+use crate::source::{Source, answer, assert_the_same_was_compiled, host};
 
 const PROGRAM: &str = r#"
 import json
@@ -220,6 +220,7 @@ fn a_build_that_only_a_container_can_do_says_so() {
 }
 
 #[test]
-fn the_same_python_gives_the_same_bytes_in_another_folder_and_home_and_at_another_time() {
-    assert_reproducible("pysame", "runtime: python3", &[("main.py", FUNCTION)]);
+fn the_same_python_is_compiled_in_another_folder_and_home() {
+    let entry = "python/glue/cortex_entry.py";
+    assert_the_same_was_compiled("pysame", "runtime: python3", &[("main.py", FUNCTION)], entry);
 }
