@@ -10,6 +10,7 @@ mod implementation;
 mod mcp;
 mod parameter;
 mod permissions;
+mod relic;
 
 pub use build::{Build, BuildArgs, Engine, Sha256Digest, Target};
 pub(crate) use field::quantity_of;
@@ -20,6 +21,8 @@ pub use implementation::{
 };
 pub use mcp::{Ask, Mcp, Publish, ResultForm};
 pub use parameter::{Parameter, ParameterType, Validation};
+pub(crate) use relic::modern;
+pub use relic::{RelicEndpoint, RelicHealth, RelicSpec};
 pub use permissions::{Access, FolderRequest, HostPart, Permissions, SecretRequest, SecretUse};
 pub(crate) use permissions::{host_part, network_rule};
 

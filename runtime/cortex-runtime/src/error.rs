@@ -52,6 +52,12 @@ pub enum RuntimeError {
     /// Secrets cannot be read.
     #[error(transparent)]
     Secrets(#[from] SecretError),
+    /// No relic has this name.
+    #[error("there is no relic `{name}`")]
+    UnknownRelic {
+        /// The name asked for.
+        name: String,
+    },
     /// The container engine is not there, or refused something.
     #[error(transparent)]
     Docker(#[from] DockerError),
@@ -106,6 +112,7 @@ impl RuntimeError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::UnknownTool { .. } => "unknown_tool",
+            Self::UnknownRelic { .. } => "unknown_relic",
             Self::NoTool { .. } => "no_tool",
             Self::Manifest(_) => "invalid_manifest",
             Self::Limit(_) => Ending::Denied.as_str(),
@@ -141,6 +148,7 @@ impl RuntimeError {
                 Some("see that the disk has room, and start the process anew".into())
             }
             Self::Docker(error) => error.hint(),
+            Self::UnknownRelic { .. } => Some("`cortex-wasm relic list` shows them; they are in `relics` of a manifests folder".into()),
             Self::Record { .. } | Self::ReadRecord { .. } | Self::Io(_) => None,
         }
     }

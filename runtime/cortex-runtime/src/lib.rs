@@ -32,6 +32,7 @@ mod policy;
 mod recorder;
 mod reference;
 mod registry;
+mod relics;
 mod runtime;
 mod secrets;
 mod standard;
@@ -47,7 +48,7 @@ pub use cortex_build::{
     BackendKind, BuildError, BuilderKind, LANGUAGES, Plan, Program, Progress, Silent, State, Toolchain, Toolchains,
     machine, plan, template,
 };
-pub use cortex_docker::{Bases, DockerError, DockerSettings, Image, Listed as Container};
+pub use cortex_docker::{Bases, DockerError, DockerSettings, Image, Listed as Container, Relic as RelicState};
 pub use cortex_manifest::{
     Access, Ask, InputSchema, ManifestError, ManifestPath, Method, Parameter, ParameterType, Permissions, Publish,
     ResultForm, State as ToolState, ToolPattern, ToolSpec,
@@ -67,6 +68,7 @@ pub use limits::overrides as limits_of;
 pub use policy::{Permit, Policy};
 pub use recorder::Retention;
 pub use reference::{Target, ToolReference};
+pub use relics::RelicSource;
 pub use registry::{Listed, Tool, ToolSource};
 pub use runtime::{CONTEXT_KEY, CallOptions, Runtime, Settings};
 pub use secrets::{SECRET_VARIABLE, SecretError, Secrets};

@@ -11,13 +11,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cortex_build::Trust;
+use cortex_docker::ports_file;
 use cortex_manifest::{
     Access, Capabilities, Folder as PolicyFolder, HostPattern, NetworkRule, PolicySpec, Resources, Scheme, SecretUse,
     ToolPolicy,
 };
 use cortex_sandbox::{
     Decision, Folder, Grants, HostRule, LimitError, Limits, NetworkRule as Rule, OperatorRules, Refusal, RuleScheme,
-    Secret, SecretPlace,
+    Secret, SecretPlace, Service,
 };
 use fs_err as fs;
 use serde::Serialize;
@@ -62,11 +63,13 @@ pub(crate) struct Operator {
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) secrets: Secrets,
     pub(crate) states: States,
+    pub(crate) home: PathBuf,
     pub(crate) ceiling: Limits,
 }
 
 struct Supplies<'a> {
     states: &'a States,
+    home: &'a Path,
     environment: &'a BTreeMap<String, String>,
     secrets: &'a BTreeMap<String, String>,
 }
@@ -77,7 +80,7 @@ impl Operator {
         let spec = &tool.spec;
         let wanted = !spec.permissions.secrets.is_empty() || !spec.environment.secrets.is_empty();
         let secrets = if wanted { self.secrets.values(&self.environment)? } else { BTreeMap::new() };
-        let supplies = Supplies { states: &self.states, environment: &self.environment, secrets: &secrets };
+        let supplies = Supplies { states: &self.states, home: &self.home, environment: &self.environment, secrets: &secrets };
         self.policy.decide(tool, &supplies, &self.ceiling)
     }
 }
@@ -151,6 +154,7 @@ impl Judge<'_> {
         self.folders(&mut grants);
         self.state(&mut grants, supplies);
         self.host();
+        self.relics(&mut grants, supplies);
         let limits = self.limits(ceiling);
         grants.refused = self.permits.iter().filter(|permit| !permit.granted).map(Refusal::from).collect();
         Ok(Decided { grants, limits, permits: self.permits })
@@ -318,6 +322,16 @@ impl Judge<'_> {
             let any = |of: &Capabilities| of.host.contains(part);
             let name = part.as_str();
             self.judge("host", name.to_owned(), any, any, &format!("host: [{name}]"));
+        }
+    }
+
+    /// Services that the tool reaches under their own names. Where one is, only its file says, for as long as it runs.
+    fn relics(&mut self, grants: &mut Grants, supplies: &Supplies<'_>) {
+        for relic in &self.tool.spec.permissions.relics {
+            let any = |of: &Capabilities| of.relics.contains(relic);
+            if self.judge("relics", relic.to_string(), any, any, &format!("relics: [{relic}]")) {
+                grants.services.push(Service { name: relic.to_string(), ports: ports_file(supplies.home, relic.as_str()) });
+            }
         }
     }
 

@@ -196,6 +196,7 @@ impl Runtime {
                 environment: settings.environment,
                 secrets: Secrets::new(&settings.home),
                 states: States::new(&settings.home),
+                home: settings.home.clone(),
                 ceiling: settings.ceiling,
             },
             flights,
@@ -321,6 +322,10 @@ impl Runtime {
             trust => trust,
         };
         Ok(self.0.backends.prepare(&found, backend, force, trust, progress)?)
+    }
+
+    pub(crate) fn manifests(&self) -> &[PathBuf] {
+        self.0.registry.folders()
     }
 
     pub(crate) fn backends(&self) -> &Backends {

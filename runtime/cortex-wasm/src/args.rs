@@ -64,6 +64,8 @@ pub(crate) enum Command {
     Stop(Container),
     /// Print what containers have written
     Logs(Container),
+    /// Start and stop the services that tools may be granted
+    Relic(Relic),
     /// Run tools' health checks and examples
     Test(Test),
     /// Write a new tool that works, to begin with
@@ -252,6 +254,40 @@ pub(crate) enum ImageAction {
         #[arg(long, value_name = "N", default_value_t = 1)]
         keep: usize,
     },
+}
+
+/// Relics.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Relic {
+    #[command(subcommand)]
+    pub(crate) action: RelicAction,
+}
+
+/// What to do with relics.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RelicAction {
+    /// Start a relic and what it depends on, and wait until it answers
+    Start {
+        /// The relic's name
+        name: String,
+    },
+    /// Stop a relic; what it kept stays
+    Stop {
+        /// The relic's name
+        name: String,
+        /// Remove what it kept as well
+        #[arg(long)]
+        volumes: bool,
+    },
+    /// Show whether a relic runs, and where its ports are
+    Status {
+        /// The relic's name
+        name: String,
+        #[command(flatten)]
+        reading: Reading,
+    },
+    /// Show all relics there are
+    List(Reading),
 }
 
 /// Containers of one name.
@@ -498,12 +534,14 @@ impl Command {
             | Self::Doctor(reading)
             | Self::Ps(reading)
             | Self::Image(Image { action: ImageAction::List(reading) })
+            | Self::Relic(Relic { action: RelicAction::List(reading) | RelicAction::Status { reading, .. } })
             | Self::Toolchain(Toolchain { action: ToolchainAction::List(reading) })
             | Self::Policy(Policy { action: PolicyAction::Check(reading) })
             | Self::Secret(Secret { action: SecretAction::List(reading) })
             | Self::Cache(Cache { action: Some(CacheAction::Info(reading)) }) => reading.format,
             Self::Cache(_)
             | Self::Image(_)
+            | Self::Relic(_)
             | Self::Stop(_)
             | Self::Logs(_)
             | Self::New(_)

@@ -11,6 +11,7 @@ mod mcp;
 mod new;
 mod plan;
 mod policy;
+mod relic;
 mod run;
 mod secret;
 mod serve;
@@ -67,6 +68,7 @@ fn with_runtime(command: Command, global: &Global, printer: &Printer) -> anyhow:
         Command::Build(build) => build::execute(&build, &runtime, printer),
         Command::Dockerfile(tool) => container::dockerfile(&tool, &runtime, printer),
         Command::Image(image) => container::image(&image, &runtime, printer),
+        Command::Relic(relic) => relic::execute(&relic, &runtime, printer),
         Command::Ps(reading) => container::list(reading, &runtime, printer),
         Command::Stop(container) => container::stop(&container, &runtime, printer),
         Command::Logs(container) => container::logs(&container, &runtime, printer),

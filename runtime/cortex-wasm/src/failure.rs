@@ -59,7 +59,7 @@ pub(crate) fn compiler_said(details: Option<&serde_json::Value>, printer: &Print
 
 fn classify(error: &RuntimeError) -> (ExitStatus, &'static str) {
     let status = match error {
-        RuntimeError::UnknownTool { .. } | RuntimeError::NoTool { .. } | RuntimeError::Manifest(_) => {
+        RuntimeError::UnknownTool { .. } | RuntimeError::UnknownRelic { .. } | RuntimeError::NoTool { .. } | RuntimeError::Manifest(_) => {
             ExitStatus::Manifest
         }
         RuntimeError::Limit(_) => ExitStatus::Denied,

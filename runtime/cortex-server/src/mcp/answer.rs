@@ -35,7 +35,7 @@ pub(super) struct Questions {
 /// The end of a call.
 #[derive(Debug)]
 pub(super) struct Done {
-    content: Content,
+    content: Parts,
     /// What went wrong, for the reader.
     failure: Option<String>,
     meta: MetaObject,
@@ -44,7 +44,7 @@ pub(super) struct Done {
 /// The object that a tool with `result: content` answers with.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Content {
+struct Parts {
     #[serde(rename = "content")]
     blocks: Option<Vec<ContentBlock>>,
     #[serde(default, deserialize_with = "present")]
@@ -75,18 +75,18 @@ impl Answer {
         if let Some(failure) = &execution.error {
             // A tool that failed may have answered as well.
             let structured_content = result.and_then(|result| serde_json::from_str(result).ok());
-            let content = Content { structured_content, ..Content::default() };
+            let content = Parts { structured_content, ..Parts::default() };
             return Self::Done(Box::new(Done { content, failure: Some(text_of(failure)), meta }));
         }
         let result = result.unwrap_or("null");
         match read(result, spec) {
-            Ok(Content { input_requests: Some(requests), request_state: state, .. }) => {
+            Ok(Parts { input_requests: Some(requests), request_state: state, .. }) => {
                 Self::Asks(Questions { requests, state })
             }
             Ok(content) => Self::Done(Box::new(Done { content, failure: None, meta })),
             Err(problem) => {
                 meta.0.insert(ENDING.into(), Ending::InvalidOutput.as_str().into());
-                Self::Done(Box::new(Done { content: Content::default(), failure: Some(problem), meta }))
+                Self::Done(Box::new(Done { content: Parts::default(), failure: Some(problem), meta }))
             }
         }
     }
@@ -95,7 +95,7 @@ impl Answer {
 impl Done {
     /// An end that is not the tool's doing.
     pub(super) fn failed(message: String) -> Self {
-        Self { content: Content::default(), failure: Some(message), meta: MetaObject::new() }
+        Self { content: Parts::default(), failure: Some(message), meta: MetaObject::new() }
     }
 
     pub(super) fn into_tool_result(self) -> CallToolResult {
@@ -154,7 +154,7 @@ impl Done {
     }
 }
 
-fn read(result: &str, spec: &ToolSpec) -> Result<Content, String> {
+fn read(result: &str, spec: &ToolSpec) -> Result<Parts, String> {
     let content = match spec.mcp.result {
         ResultForm::Content => serde_json::from_str(result).map_err(|error| {
             format!(
@@ -164,7 +164,7 @@ fn read(result: &str, spec: &ToolSpec) -> Result<Content, String> {
         ResultForm::Value => {
             let value =
                 serde_json::from_str(result).map_err(|error| format!("the tool's result is no JSON: {error}"))?;
-            Content { structured_content: Some(value), ..Content::default() }
+            Parts { structured_content: Some(value), ..Parts::default() }
         }
     };
     if let Some(schema) = &spec.mcp.output_schema

@@ -159,7 +159,8 @@ impl Shared {
     /// Lets a call go on that the client will ask for again.
     fn continue_as_task(&self, first: OwnedCall, rest: Rest) -> CreateTaskResult {
         let runtime = self.runtime.clone();
-        let timeout = rest.published.spec.implementation.resources.timeout_ms.map(|timeout| timeout.duration());
+        let timeout =
+            rest.published.spec.implementation.resources.timeout_ms.map(|timeout| -> Duration { timeout.duration() });
         let kept = TASK_KEPT + timeout.unwrap_or_default();
         let options = TaskOptions::new().with_ttl_ms(u64::try_from(kept.as_millis()).ok());
         let task = self.tasks.spawn(options, move |task| -> TaskFuture {

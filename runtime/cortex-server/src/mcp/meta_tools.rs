@@ -89,16 +89,16 @@ impl MetaTools {
         }});
         let annotations = || ToolAnnotations::new().open_world(false);
         vec![
-            tool("build_tool", "Builds a tool, and says what went wrong if it does not build.", build, &["tool"])
+            tool("build_tool", "Builds a tool, and says what went wrong if it does not build.", &build, &["tool"])
                 .with_annotations(annotations().read_only(false).destructive(false).idempotent(true)),
             tool(
                 "create_tool",
                 "Writes a new tool and builds it. It may ask for no permissions; the operator can add them.",
-                create,
+                &create,
                 &["files"],
             )
             .with_annotations(annotations().read_only(false).destructive(false)),
-            tool("search_tools", "Finds tools by words.", search, &["query"])
+            tool("search_tools", "Finds tools by words.", &search, &["query"])
                 .with_annotations(annotations().read_only(true).idempotent(true)),
         ]
     }
@@ -134,7 +134,7 @@ impl MetaTools {
     }
 }
 
-fn tool(name: &'static str, description: &'static str, properties: Value, required: &[&str]) -> Tool {
+fn tool(name: &'static str, description: &'static str, properties: &Value, required: &[&str]) -> Tool {
     let schema =
         json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false });
     let schema: JsonObject = schema.as_object().cloned().unwrap_or_default();

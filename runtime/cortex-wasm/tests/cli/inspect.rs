@@ -596,7 +596,8 @@ fn help_is_asked_for_and_goes_to_standard_output() {
       grant        Let a tool have what its manifest asks for
       revoke       Take a capability from a tool
       secret       Keep, list or forget secrets
-      mcp          Offer the tools to agents over the Model Context Protocol
+      mcp          Offer the tools to an agent over the Model Context Protocol, on standard input and
+                   output
       serve        Serve the tools over HTTP and MCP, with a console
       token        Make, list or revoke the tokens that a server asks for
       executions   Show what was called, or stop what goes on
@@ -798,7 +799,8 @@ fn wrong_usage_ends_with_120_and_says_what_is_right() {
       grant        Let a tool have what its manifest asks for
       revoke       Take a capability from a tool
       secret       Keep, list or forget secrets
-      mcp          Offer the tools to agents over the Model Context Protocol
+      mcp          Offer the tools to an agent over the Model Context Protocol, on standard input and
+                   output
       serve        Serve the tools over HTTP and MCP, with a console
       token        Make, list or revoke the tokens that a server asks for
       executions   Show what was called, or stop what goes on

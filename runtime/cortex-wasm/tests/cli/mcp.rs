@@ -400,6 +400,7 @@ fn agents_are_told_how_to_start_the_server() {
     session.write("cortex.yml", "kind: Policy\nversion: \"1.0\"\n");
     let mut settings = crate::session::filters(&session);
     settings.add_filter(r#"[^"]*/cortex-wasm""#, "[PROGRAM]\"");
+    settings.add_filter(r"\[TMP\]/work", "[HERE]");
     settings.bind(|| {
         insta::assert_snapshot!(session.run(&["mcp", "config", "claude-code"]), @r#"
     exit code: 0
@@ -411,9 +412,9 @@ fn agents_are_told_how_to_start_the_server() {
           "args": [
             "mcp",
             "--manifests",
-            "[TMP]/work/manifests",
+            "[HERE]/manifests",
             "--policy",
-            "[TMP]/work/cortex.yml"
+            "[HERE]/cortex.yml"
           ],
           "type": "stdio"
         }
@@ -427,7 +428,7 @@ fn agents_are_told_how_to_start_the_server() {
     ----- stdout -----
     [mcp_servers.cortex-wasm]
     command = "[PROGRAM]"
-    args = ["mcp", "--manifests", "[TMP]/work/manifests", "--policy", "[TMP]/work/cortex.yml", "--meta-tools", "[TMP]/work/made"]
+    args = ["mcp", "--manifests", "[HERE]/manifests", "--policy", "[HERE]/cortex.yml", "--meta-tools", "[HERE]/made"]
     ----- stderr -----
     # ~/.codex/config.toml
     "#);

@@ -3,6 +3,7 @@
 mod attacks;
 mod lifecycle;
 mod network;
+mod relics;
 mod same;
 mod waiting;
 

@@ -51,7 +51,7 @@ def one_file():
             file.write(b"x" * (1 << 20))
 def read_only():
     refused = 0
-    for path in ["/tool/new", "/etc/new", "/usr/bin/new", "/root/new", "/new"]:
+    for path in ["/tool/new", "/etc/new", "/usr/bin/new", "/var/new", "/new"]:
         try:
             open(path, "w")
         except OSError:
@@ -93,7 +93,7 @@ def capabilities():
     }
     return [name for name, attempt in tries.items() if attempt() != -1]
 def escape():
-    found = [path for path in ["/var/run/docker.sock", "/run/docker.sock", "/dev/sda", "/dev/vda", "/dev/mem", "/host", "/proc/1/root/host"] if os.path.exists(path)]
+    found = [path for path in ["/var/run/docker.sock", "/run/docker.sock", "/dev/sda", "/dev/vda", "/dev/mem", "/host"] if os.path.exists(path)]
     for path, text in [("/proc/sys/kernel/core_pattern", "|/tmp/x"), ("/proc/sysrq-trigger", "b"), ("/sys/fs/cgroup/release_agent", "/tmp/x"),
                        ("/proc/self/oom_score_adj", "-1000"), ("/proc/sys/kernel/hostname", "mine")]:
         try:
