@@ -21,7 +21,7 @@ pub use implementation::{
 pub use mcp::{Ask, Mcp, Publish, ResultForm};
 pub use parameter::{Parameter, ParameterType, Validation};
 pub(crate) use permissions::network_rule;
-pub use permissions::{Access, FolderRequest, HostPart, Permissions, SecretRequest, SecretUse};
+pub use permissions::{Access, FolderRequest, HostPart, Permissions, SecretRequest, SecretUse, StatePer};
 
 use std::collections::BTreeMap;
 use std::path::Path;

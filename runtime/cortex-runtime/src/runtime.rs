@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cortex_build::{BackendKind, Plan, Progress, Silent, Workshop, plan};
-use cortex_manifest::{InputSchema, InvalidInput};
+use cortex_manifest::{InputSchema, InvalidInput, StatePer};
 use cortex_sandbox::{
     Allocation, CacheUsage, Call as SandboxCall, CompiledCache, CompilerProgram, DEFAULT_CACHE_BYTES, Ending, Failure,
     Interrupt, LimitError, LimitSource, Limits, Observer, Outcome, Overrides, Sandbox,
@@ -399,6 +399,11 @@ impl Inner {
             Err(error) => return refused(&error),
         };
         let mut grants = std::borrow::Cow::Borrowed(&ready.grants);
+        let own_state = ready.grants.state.is_some() && ready.tool.spec.permissions.state_per != StatePer::Tool;
+        if own_state {
+            let Some(state) = self.operator.states.of_caller(&ready.tool, &options.caller) else { return no_session() };
+            Arc::make_mut(grants.to_mut()).state = Some(state);
+        }
         if options.no_network || !options.environment.is_empty() {
             let grants = Arc::make_mut(grants.to_mut());
             if options.no_network {
@@ -427,6 +432,13 @@ impl Inner {
         }
         outcome
     }
+}
+
+/// A tool that keeps values for each session has nowhere to keep those of none.
+fn no_session() -> Outcome {
+    let failure =
+        Failure::new(Ending::InvalidInput.as_str(), "the tool keeps state for each session, and the call has none");
+    Outcome::failed(Ending::InvalidInput, failure.with_hint("name a `session_id`"))
 }
 
 fn invalid_input(invalid: &InvalidInput) -> Outcome {

@@ -18,6 +18,7 @@ use crate::printer::Printer;
 
 pub(super) fn execute(serve: &Serve, global: &Global, printer: &Printer) -> anyhow::Result<ExitStatus> {
     log(serve)?;
+    open_files(printer);
     let executor = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let metrics = Arc::new(Metrics::default());
     let telemetry = match &serve.otlp {
@@ -83,6 +84,21 @@ fn server_settings(serve: &Serve, runtime: &Settings) -> anyhow::Result<ServerSe
         watch: runtime.manifests.clone(),
         ..ServerSettings::new(serve.listen)
     })
+}
+
+/// Each connection is an open file, of clients and of tools; the usual limit of 1,024 is from when programs could not
+/// handle more.
+#[cfg_attr(not(unix), expect(unused_variables, reason = "other systems have no such limit"))]
+fn open_files(printer: &Printer) {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+        let mut limit = getrlimit(Resource::Nofile);
+        limit.current = limit.maximum;
+        if let Err(error) = setrlimit(Resource::Nofile, limit) {
+            printer.warning(&format!("the limit of open files stays as it is: {error}"));
+        }
+    }
 }
 
 /// Standard output has the address; logs are for whoever operates the server.
