@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use cortex_manifest::{Entrypoint, ToolSpec};
+use walkdir::WalkDir;
 
 use crate::artefact::{ArtefactLock, artefact_name};
 use crate::decided::Decisions;
 use crate::error::BuildError;
 use crate::languages::language;
 use crate::plan::{BuilderKind, Reason, plan};
+use crate::process::Step;
 use crate::source::{SourceTree, data_folders, sha256, stamp_of};
 use crate::store::{ComponentStore, StoredComponent, lock};
 use crate::toolchain::Package;
@@ -17,6 +19,9 @@ use crate::toolchain::Package;
 pub trait Progress: Send + Sync {
     /// A step has begun, said in one line.
     fn step(&self, line: &str);
+
+    /// How far the step is, in bytes, where that can be told. For a bar; whoever has none leaves it out.
+    fn amount(&self, _done: u64, _total: u64) {}
 }
 
 /// Says nothing.
@@ -138,6 +143,19 @@ pub struct Built {
     pub origin: Origin,
 }
 
+/// How far a source is trusted. Building one runs code of its author on this machine: macros, build scripts, whatever the
+/// manifest says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trust {
+    /// It was written here, or the operator vouches for it.
+    #[default]
+    Trusted,
+    /// It comes from elsewhere, and somebody has just said that it may be built.
+    ThisOnce,
+    /// It comes from elsewhere.
+    Untrusted,
+}
+
 /// Builds tools below one home directory. One build directory a language is shared by all tools, so that dependencies
 /// are compiled once.
 #[derive(Clone, Debug)]
@@ -146,13 +164,26 @@ pub struct Workshop {
     store: ComponentStore,
     decisions: Decisions,
     offline: bool,
+    trust: Trust,
 }
 
 impl Workshop {
     /// A workshop that keeps its store, stages and toolchains below `home`. `offline`: nothing is ever fetched.
     pub fn new(home: impl Into<PathBuf>, offline: bool) -> Self {
         let home = home.into();
-        Self { store: ComponentStore::new(&home), decisions: Decisions::new(&home), home, offline }
+        Self {
+            store: ComponentStore::new(&home),
+            decisions: Decisions::new(&home),
+            home,
+            offline,
+            trust: Trust::Trusted,
+        }
+    }
+
+    /// The same workshop for a source that is trusted so far.
+    #[must_use]
+    pub fn trusting(&self, trust: Trust) -> Self {
+        Self { trust, ..self.clone() }
     }
 
     /// Turns a tool's folder into a component. `force` builds even what is shipped or in the store.
@@ -190,6 +221,10 @@ impl Workshop {
         if !force && let Some(built) = self.find(spec, folder, &source)? {
             return Ok(built);
         }
+        self.check_trust(spec)?;
+        if !force && let Some(because) = self.store.refusal(&source) {
+            return Err(BuildError::NeedsContainer { tool: spec.name.to_string(), because, stderr: String::new() });
+        }
         // By name, not by digest: a changed source finds its last build's intermediate results.
         let stage = self.home.join("stage").join(spec.name.as_str());
         let _only_one = lock(&stage.with_extension("lock"))?;
@@ -200,7 +235,16 @@ impl Workshop {
         tree.copy_to(&stage)?;
         let job = Job { spec, tree: &tree, stage, home: &self.home, offline: self.offline, progress };
         progress.step(&format!("building {}", spec.name));
-        let compiled = builder.build(&job)?;
+        let compiled = match run_command(&job).and_then(|()| builder.build(&job)) {
+            Ok(compiled) => compiled,
+            Err(error) => {
+                if let BuildError::NeedsContainer { because, .. } = &error {
+                    self.store.refuse(&source, because)?;
+                }
+                remove_outputs(&job)?;
+                return Err(error);
+            }
+        };
         let component = self.store.put(&source, &compiled.wasm, &compiled.toolchain)?;
         Ok(Built { component, source, origin: Origin::Built })
     }
@@ -212,6 +256,17 @@ impl Workshop {
         let Some(builder) = language(kind) else { return prebuilt(spec, folder).map(Some) };
         let tree = SourceTree::read_without(folder, manifest, &data_folders(spec))?;
         self.find(spec, folder, &source_digest(&tree, &fixed_inputs(spec, builder))?)
+    }
+
+    fn check_trust(&self, spec: &ToolSpec) -> Result<(), BuildError> {
+        let command = spec.implementation.build.build_command.is_some();
+        let what = match self.trust {
+            Trust::Trusted => return Ok(()),
+            Trust::ThisOnce if !command => return Ok(()),
+            Trust::ThisOnce => "a `build_command` of a tool from elsewhere",
+            Trust::Untrusted => "the source of a tool from elsewhere",
+        };
+        Err(BuildError::Untrusted { tool: spec.name.to_string(), what })
     }
 
     /// What is there already, without building: shipped beside the source, or in the store.
@@ -228,6 +283,26 @@ impl Workshop {
         }
         Ok(self.store.get(source).map(|component| Built { component, source: source.into(), origin: Origin::Store }))
     }
+}
+
+/// The manifest's own command, in the stage, before the language's compiler.
+fn run_command(job: &Job<'_>) -> Result<(), BuildError> {
+    let Some(command) = &job.spec.implementation.build.build_command else { return Ok(()) };
+    job.progress.step(&format!("running `{command}`"));
+    Step::new("sh").args(["-c", command.as_str()]).dir(&job.stage).run().map(drop)
+}
+
+/// What a compiler may have written before it failed.
+fn remove_outputs(job: &Job<'_>) -> Result<(), BuildError> {
+    for entry in WalkDir::new(&job.stage).max_depth(3) {
+        let entry = entry.map_err(std::io::Error::from)?;
+        let path = entry.path().strip_prefix(&job.stage).unwrap_or(entry.path());
+        let output = path.extension().is_some_and(|extension| extension == "wasm");
+        if output && entry.file_type().is_file() && !job.tree.files().iter().any(|file| file == path) {
+            fs_err::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Everything that a build depends on but the source's files and the compiler.

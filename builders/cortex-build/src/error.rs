@@ -31,6 +31,14 @@ pub enum BuildError {
         /// What a compiler wrote, if one was asked.
         stderr: String,
     },
+    /// Building would run code that nobody here has vouched for.
+    #[error("`{tool}` is not built on this machine: it would run {what}")]
+    Untrusted {
+        /// The tool's name.
+        tool: String,
+        /// What would run.
+        what: &'static str,
+    },
     /// A compiler or package manager said no. Its own words are in `stderr`.
     #[error("`{}` ended with {status}", argv.first().map_or("", String::as_str))]
     Tool {
@@ -135,8 +143,20 @@ impl BuildError {
             | Self::Dependencies { hint, .. } => Some(hint.clone()),
             Self::Start { program, .. } => Some(format!("install `{program}` and put it on the PATH")),
             Self::NeedsContainer { .. } => Some("write `backend: docker` into the manifest, or do without it".into()),
+            Self::Untrusted { tool, .. } => Some(format!(
+                "read it; then `cortex-wasm build {tool} --trust` builds it once, and `trust: true` for it in `cortex.yml` always"
+            )),
             Self::Digest { .. } => Some("rebuild it, or put the right file back".into()),
             Self::Tool { .. } | Self::TimedOut { .. } | Self::Componentize(_) | Self::Io(_) => None,
+        }
+    }
+
+    /// Why a container could do what failed here, where it could.
+    pub fn container_would_do(&self) -> Option<String> {
+        match self {
+            Self::NeedsContainer { because, .. } => Some(because.clone()),
+            Self::Untrusted { what, .. } => Some(format!("building it here would run {what}")),
+            _ => None,
         }
     }
 

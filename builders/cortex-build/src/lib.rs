@@ -18,7 +18,7 @@ mod toolchains;
 mod wit;
 
 pub use artefact::{ARTEFACT_LOCK, ArtefactLock, artefact_name};
-pub use builder::{Built, Origin, Progress, Silent, SourceEntry, Workshop, source_entry};
+pub use builder::{Built, Origin, Progress, Silent, SourceEntry, Trust, Workshop, source_entry};
 pub use error::BuildError;
 pub use languages::RustToolchain;
 pub use machine::{Program, machine};

@@ -16,6 +16,8 @@ pub enum BackendKind {
     Wasm,
     /// A container from a generated image.
     Docker,
+    /// An HTTP endpoint, called from the host.
+    Api,
 }
 
 impl BackendKind {
@@ -24,6 +26,7 @@ impl BackendKind {
         match self {
             Self::Wasm => "wasm",
             Self::Docker => "docker",
+            Self::Api => "api",
         }
     }
 }
@@ -114,13 +117,17 @@ pub fn plan(spec: &ToolSpec, folder: Option<&Path>) -> Plan {
         reasons: Vec::new(),
         blocked: None,
     };
+    if implementation.kind == ImplementationType::Api {
+        plan.because("a tool of type `api` is an endpoint, which is called from the host", None);
+        plan.backend = BackendKind::Api;
+        return plan;
+    }
     if implementation.backend == Backend::Docker {
         plan.because("the manifest says `backend: docker`", Some("leave out `implementation.backend`"));
         return plan.docker();
     }
-    if matches!(implementation.kind, ImplementationType::Container | ImplementationType::Api) {
-        let kind = implementation.kind.as_str();
-        plan.because(format!("a tool of type `{kind}` is no program that could be compiled"), None);
+    if implementation.kind == ImplementationType::Container {
+        plan.because("a tool of type `container` is no program that could be compiled", None);
         return plan.docker();
     }
     let builder = match implementation.runtime {

@@ -96,6 +96,20 @@ impl ComponentStore {
         Ok(StoredComponent { digest, path, toolchain: toolchain.to_owned() })
     }
 
+    /// Why no component can be made of a source, if that was found out before.
+    pub(crate) fn refusal(&self, source: &str) -> Option<String> {
+        fs::read_to_string(self.refused(source)).ok()
+    }
+
+    /// Remembers that no component can be made of a source, so that nobody tries again.
+    pub(crate) fn refuse(&self, source: &str, because: &str) -> io::Result<()> {
+        write_atomically(&self.refused(source), because.as_bytes())
+    }
+
+    fn refused(&self, source: &str) -> PathBuf {
+        self.root.join("refused").join(source.replace(':', "-"))
+    }
+
     /// Drops the components that were built longest ago until at most `keep_bytes` are left, with their records.
     fn shrink(&self, keep_bytes: u64) -> io::Result<()> {
         let mut records = Vec::new();

@@ -5,8 +5,11 @@
 //! package managers keep what they fetched.
 
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use fs_err as fs;
+use walkdir::WalkDir;
 
 use crate::builder::Progress;
 use crate::error::BuildError;
@@ -72,10 +75,35 @@ impl Package {
         for (name, text) in self.pins {
             write_atomically(&folder.join(name), text.as_bytes())?;
         }
-        (self.install)(&folder, progress)?;
+        self.install_watched(&folder, progress)?;
         write_atomically(&folder.join(COMPLETE), b"")?;
         Ok(folder)
     }
+
+    /// Runs the package manager, and tells how much of it is there. Package managers say it each in their own way, and none to
+    /// a pipe; what they have written so far is the same for all.
+    fn install_watched(&self, folder: &Path, progress: &dyn Progress) -> Result<(), BuildError> {
+        let (done, finished) = mpsc::channel::<()>();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                while finished.recv_timeout(LOOK_INTERVAL) == Err(mpsc::RecvTimeoutError::Timeout) {
+                    progress.amount(bytes_in(folder), u64::from(self.megabytes) << 20);
+                }
+            });
+            let installed = (self.install)(folder, progress);
+            drop(done);
+            installed
+        })
+    }
+}
+
+/// How often the folder is looked at while something is installed.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Files come and go meanwhile.
+fn bytes_in(folder: &Path) -> u64 {
+    let files = WalkDir::new(folder).into_iter().flatten();
+    files.filter_map(|file| file.metadata().ok()).filter(std::fs::Metadata::is_file).map(|file| file.len()).sum()
 }
 
 /// The file that makes a folder a toolchain.

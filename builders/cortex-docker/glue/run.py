@@ -1,12 +1,10 @@
 # Calls `run` of a module, once with the first argument or standard input, or with `--serve` for every line of standard input.
 # The answer follows a record separator: `+` and the result, or `-` and the error. What comes before it is the tool's log.
-import asyncio
+# Every import costs every call: those that few calls need are made when they are needed.
 import importlib
-import inspect
 import json
 import os
 import sys
-import traceback
 
 decode = json.JSONDecoder().decode
 ANSWERS = sys.stdout.buffer
@@ -15,7 +13,9 @@ ANSWERS = sys.stdout.buffer
 def call(run, text):
     try:
         result = run(decode(text))
-        if inspect.iscoroutine(result):
+        if hasattr(result, "cr_await"):
+            import asyncio
+
             result = asyncio.run(result)
     except BaseException as error:
         report(error)
@@ -36,6 +36,8 @@ def fail(code, message, data=None):
 
 def report(error):
     """Prints a traceback without the frame of this file, which comes first."""
+    import traceback
+
     frames = error.__traceback__
     traceback.print_exception(type(error), error, frames.tb_next if frames else None)
 

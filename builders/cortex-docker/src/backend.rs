@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bollard::query_parameters::LogsOptionsBuilder;
 use cortex_build::Progress;
-use cortex_manifest::ToolSpec;
+use cortex_manifest::{RelicSpec, ToolSpec};
 use futures_util::StreamExt;
 use tokio::sync::Semaphore;
 
@@ -17,6 +17,7 @@ use crate::error::{DockerError, asked};
 use crate::forwarder::Forwarders;
 use crate::image::{self, Image, Job, ensure};
 use crate::recipe::{Recipe, recipe};
+use crate::relic::{self, Relic};
 use crate::sweep::{self, Listed};
 use crate::tool::{ContainerTool, Inner, Shared};
 
@@ -177,6 +178,37 @@ impl DockerBackend {
                 }
                 Ok(all)
             }
+        })?
+    }
+
+    /// Makes a relic run and waits until it is healthy. Blocks.
+    pub fn start_relic(
+        &self,
+        spec: &RelicSpec,
+        folder: &Path,
+        manifest: &str,
+        progress: &dyn Progress,
+    ) -> Result<Relic, DockerError> {
+        relic::start(&self.engine()?, spec, folder, manifest, progress)
+    }
+
+    /// Stops a relic, and removes what it kept if `volumes` says so. Says whether it ran. Blocks.
+    pub fn stop_relic(&self, name: &str, volumes: bool) -> Result<bool, DockerError> {
+        let engine = self.engine()?;
+        let name = name.to_owned();
+        engine.block_on({
+            let engine = Arc::clone(&engine);
+            async move { relic::stop(&engine, &name, volumes).await }
+        })?
+    }
+
+    /// How a relic is now. Blocks.
+    pub fn relic(&self, name: &str) -> Result<Relic, DockerError> {
+        let engine = self.engine()?;
+        let name = name.to_owned();
+        engine.block_on({
+            let engine = Arc::clone(&engine);
+            async move { relic::status(&engine, &name).await }
         })?
     }
 

@@ -1,13 +1,13 @@
 //! One call in a container: started or taken from those that wait, fed, read, classified.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bollard::container::LogOutput;
 use cortex_sandbox::{Contract, Egress, Ending, Failure, Limits, Outcome, Usage};
 use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
-use tokio::time::{Instant as Moment, interval_at};
+use tokio::time::Instant as Moment;
 
 use crate::capture::Capture;
 use crate::container::{Attached, Container, Used};
@@ -75,17 +75,16 @@ pub(crate) async fn run(mut waiting: Waiting, order: &Order<'_>) -> Result<Outco
     }
     let fed = Instant::now();
     let mut capture = Capture::new(order.limits.output_bytes, order.contract, order.launched);
-    let mut used = Used::default();
+    let used = Mutex::new(Used::default());
     let end = {
         let deadline = Moment::from_std(fed + order.limits.timeout);
-        let timed =
-            tokio::time::timeout_at(deadline, exchange(container, attached, order, &mut capture, &mut used)).await;
+        let timed = tokio::time::timeout_at(deadline, exchange(container, attached, order, &mut capture, &used)).await;
         match timed {
             Ok(end) => end?,
             Err(_) => End::Deadline,
         }
     };
-    used = used.and(container.used().await);
+    let used = used.into_inner().unwrap_or_else(PoisonError::into_inner).and(container.used().await);
     let usage = Usage {
         memory_peak_bytes: used.memory_peak_bytes,
         cpu_us: used.cpu_us,
@@ -114,12 +113,13 @@ async fn exchange(
     attached: &mut Attached,
     order: &Order<'_>,
     capture: &mut Capture,
-    used: &mut Used,
+    used: &Mutex<Used>,
 ) -> Result<End, DockerError> {
     let Attached { input, output } = attached;
     let mut feeding = std::pin::pin!(Attached::feed(input, order.launched.then_some(order.secrets), order.input));
     let mut fed = false;
-    let mut look = interval_at(Moment::now() + LOOK, LOOK);
+    // Beside the reading: the engine takes its time to say what a container uses.
+    let mut looking = std::pin::pin!(look(container, used));
     loop {
         tokio::select! {
             // A program that does not read its input has ended or does not want it.
@@ -134,7 +134,7 @@ async fn exchange(
                 Some(Ok(LogOutput::StdIn { .. })) => {}
                 Some(Err(_)) | None => break,
             },
-            _ = look.tick() => *used = used.and(container.used().await),
+            () = &mut looking => {}
         }
         if let Some(code) = capture.exit_code() {
             return Ok(End::Exited { code, out_of_memory: false });
@@ -142,6 +142,16 @@ async fn exchange(
     }
     let ended = container.ended().await?;
     Ok(End::Exited { code: ended.exit_code, out_of_memory: ended.out_of_memory })
+}
+
+/// Keeps the most that a container was seen to use. Does not end by itself.
+async fn look(container: &Container, used: &Mutex<Used>) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let now = container.used().await;
+        let mut used = used.lock().unwrap_or_else(PoisonError::into_inner);
+        *used = used.and(now);
+    }
 }
 
 /// The same endings as in the sandbox.

@@ -88,7 +88,12 @@ impl Engine {
 
     /// A name that nobody else gives.
     pub(crate) fn next_name(&self) -> String {
-        format!("cortex-{}-{}", self.owner.process(), self.last.fetch_add(1, Ordering::Relaxed))
+        format!("cortex-{}-{}", self.owner.process(), self.next_number())
+    }
+
+    /// A number that nobody else of this process has.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.last.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Runs something on the engine's thread and waits for it. Must not be called on that thread.

@@ -100,7 +100,7 @@ async fn start(engine: &Arc<Engine>) -> Result<Forwarder, DockerError> {
     let base = engine.settings.bases.image(Base::Python).to_owned();
     let dockerfile = format!("FROM {base}\nCOPY forward.py /forward.py\nUSER {USER}\n");
     let image = ensure_plain(engine, "cortex/forwarder", &dockerfile, &[("forward.py", PROGRAM)]).await?;
-    let folder = engine.owner.folder().join(engine.next_name());
+    let folder = engine.owner.folder().join(engine.next_number().to_string());
     let door = Arc::new(Door::default());
     let proxy = Proxy::listen(&folder, Arc::clone(&door))?;
     let shape = Shape {

@@ -179,6 +179,15 @@ pub(crate) async fn ensure_plain(
     Ok(image)
 }
 
+/// Fetches a finished image that is not on this machine.
+pub(crate) async fn fetch_if_missing(engine: &Engine, image: &str) -> Result<(), DockerError> {
+    if exists(engine, image).await? {
+        return Ok(());
+    }
+    let (says, _nobody) = mpsc::unbounded_channel();
+    fetch(engine, image, &says).await
+}
+
 async fn exists(engine: &Engine, image: &str) -> Result<bool, DockerError> {
     match engine.docker.inspect_image(image).await {
         Ok(_) => Ok(true),

@@ -9,6 +9,7 @@
 //! - `shape`: what a container may use and reach. The only place where that is decided.
 //! - `call`, `warm`, `reuse`: a container for one call, started before it, or for many.
 //! - `proxy`, `forwarder`: the way out.
+//! - `relic`: services that outlive calls.
 //! - `owner`, `sweep`: whose containers are whose; those of nobody are removed.
 
 mod api;
@@ -26,6 +27,7 @@ mod image;
 mod owner;
 mod proxy;
 mod recipe;
+mod relic;
 mod reuse;
 mod shape;
 mod sweep;
@@ -38,5 +40,6 @@ pub use bases::Bases;
 pub use engine::DockerSettings;
 pub use error::DockerError;
 pub use image::Image;
+pub use relic::{Relic, ports_file};
 pub use sweep::Listed;
 pub use tool::ContainerTool;

@@ -45,7 +45,7 @@ impl Kind {
 impl Owner {
     /// Takes the lock of a new process below `home`.
     pub(crate) fn new(home: &Path) -> std::io::Result<Self> {
-        let processes = home.join("docker").join("processes");
+        let processes = home.join("docker").join("run");
         fs::create_dir_all(&processes)?;
         // The name of a fresh temporary folder is nobody else's.
         let folder = tempfile::Builder::new().prefix("p").rand_bytes(8).tempdir_in(&processes)?.keep();
@@ -103,7 +103,7 @@ pub(crate) fn is_dead(home: &Path, process: &str) -> bool {
 
 /// Folders of processes that are gone.
 pub(crate) fn dead_folders(home: &Path, own: &str) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(home.join("docker").join("processes")) else { return Vec::new() };
+    let Ok(entries) = fs::read_dir(home.join("docker").join("run")) else { return Vec::new() };
     let folders = entries.flatten().map(|entry| entry.path());
     let name = |folder: &Path| folder.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     folders.filter(|folder| name(folder) != own && is_dead(home, &name(folder))).collect()
@@ -111,7 +111,7 @@ pub(crate) fn dead_folders(home: &Path, own: &str) -> Vec<PathBuf> {
 
 /// Labels are in lower case, folders are not.
 fn find(home: &Path, process: &str) -> Option<PathBuf> {
-    let entries = fs::read_dir(home.join("docker").join("processes")).ok()?;
+    let entries = fs::read_dir(home.join("docker").join("run")).ok()?;
     entries
         .flatten()
         .map(|entry| entry.path())

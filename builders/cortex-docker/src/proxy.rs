@@ -51,7 +51,7 @@ impl Proxy {
         use std::os::unix::fs::PermissionsExt;
         fs_err::create_dir_all(folder)?;
         let socket = folder.join("proxy.sock");
-        let listener = UnixListener::bind(&socket)?;
+        let listener = bind(folder, &socket)?;
         // The forwarder is nobody; on the host nobody else gets through the home's folder.
         fs_err::set_permissions(folder, PermissionsExt::from_mode(0o755))?;
         fs_err::set_permissions(&socket, PermissionsExt::from_mode(0o666))?;
@@ -77,6 +77,18 @@ impl Drop for Proxy {
         self.stop.cancel();
         let _ = fs_err::remove_dir_all(&self.folder);
     }
+}
+
+/// Binds a socket. The system takes about a hundred bytes of a path, and a home folder may be deep: then the folder is named by
+/// the number under which it is open.
+fn bind(folder: &Path, socket: &Path) -> std::io::Result<UnixListener> {
+    const PATH_BYTES: usize = 100;
+    if socket.as_os_str().len() <= PATH_BYTES {
+        return UnixListener::bind(socket);
+    }
+    let open = fs_err::File::open(folder)?;
+    let number = std::os::fd::AsRawFd::as_raw_fd(open.file());
+    UnixListener::bind(format!("/proc/self/fd/{number}/proxy.sock"))
 }
 
 async fn serve(stream: UnixStream, door: Arc<Door>) {

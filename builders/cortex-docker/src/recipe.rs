@@ -36,7 +36,7 @@ pub(crate) const GLUE: &str = ".cortex";
 
 /// How an image is made and its container started.
 #[derive(Clone, Debug)]
-pub struct Recipe {
+pub(crate) struct Recipe {
     /// The Dockerfile, but for the last line with the digest. For an author's own, its text.
     pub(crate) text: String,
     /// Files of the context that are not the tool's.
@@ -56,7 +56,7 @@ pub struct Recipe {
 }
 
 /// Decides how a tool's image is made.
-pub fn recipe(spec: &ToolSpec, folder: &Path, manifest: &str, bases: &Bases) -> Result<Recipe, DockerError> {
+pub(crate) fn recipe(spec: &ToolSpec, folder: &Path, manifest: &str, bases: &Bases) -> Result<Recipe, DockerError> {
     let tree = SourceTree::read(folder, manifest)?;
     let source = Source { spec, folder, tree: &tree, bases };
     let implementation = &spec.implementation;

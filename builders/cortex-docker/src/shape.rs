@@ -76,7 +76,8 @@ impl Shape {
             for name in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"] {
                 environment.push(format!("{name}={PROXY}"));
             }
-            environment.extend(["NO_PROXY=localhost,127.0.0.1".into(), "no_proxy=localhost,127.0.0.1".into()]);
+            // `localhost` is the host's own, as in the sandbox: what the tool itself listens on is its own affair.
+            environment.extend(["NO_PROXY=".into(), "no_proxy=".into()]);
             // Node's own client asks for the proxy only when it is told to.
             environment.push("NODE_USE_ENV_PROXY=1".into());
         }

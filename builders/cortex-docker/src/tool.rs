@@ -230,7 +230,7 @@ impl Inner {
             // Files in `/tmp` are memory of the container as well: a full one must not look like a hungry program.
             disk_bytes: resources.disk_bytes.map_or(DISK_BYTES, ByteSize::bytes).min(limits.memory_bytes / 2),
             cpu_millis: resources.cpu_millis.map_or(CPU_MILLIS, |cpu| cpu.millis()),
-            network: !grants.network.is_empty(),
+            network: !grants.network.is_empty() || !grants.services.is_empty(),
         }
     }
 

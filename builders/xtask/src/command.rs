@@ -163,15 +163,14 @@ impl Program {
         Ok(status.success())
     }
 
-    /// Starts a server and waits until a line of its standard error says what `ready` looks for.
-    pub(crate) fn start(mut self, ready: impl Fn(&str) -> Option<String>) -> anyhow::Result<(Server, String)> {
-        self.command.stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = self.command.spawn().with_context(|| self.cannot_start())?;
-        let stderr = child.stderr.take().context("it was piped")?;
-        self.ready(Server(child), stderr, ready)
+    /// Starts it and leaves it running. What it says goes into a file.
+    pub(crate) fn background(mut self, log: &Path) -> anyhow::Result<Child> {
+        let log = fs_err::File::create(log)?.into_file();
+        self.command.stdout(log.try_clone()?).stderr(log);
+        self.command.spawn().with_context(|| self.cannot_start())
     }
 
-    /// The same of a server that says it on standard output.
+    /// Starts a server and waits until a line of its standard output says what `ready` looks for.
     pub(crate) fn start_printing(mut self, ready: impl Fn(&str) -> Option<String>) -> anyhow::Result<(Server, String)> {
         self.command.stdout(Stdio::piped());
         let mut child = self.command.spawn().with_context(|| self.cannot_start())?;
@@ -236,6 +235,28 @@ impl Drop for Server {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// Asks a program that was left running to end, and waits for it.
+#[cfg(unix)]
+pub(crate) fn terminate(child: &mut Child) {
+    if let Some(pid) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+    }
+    let _ = child.wait();
+}
+
+/// Ends a process at once.
+#[cfg(unix)]
+pub(crate) fn kill(process: u32) {
+    if let Some(pid) = i32::try_from(process).ok().and_then(rustix::process::Pid::from_raw) {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+    }
+}
+
+/// Returns when standard input ends or a line is entered.
+pub(crate) fn wait_for_end_of_input() {
+    let _ = io::stdin().read_line(&mut String::new());
 }
 
 /// Ends a process and everything that it started, as far as the system tells. It stays in our process group, so that Ctrl-C

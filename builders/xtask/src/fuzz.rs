@@ -57,7 +57,7 @@ fn folder(layout: &Layout) -> PathBuf {
 
 /// Builds libFuzzer and the generator of modules, and returns the generator's path.
 fn generator(layout: &Layout) -> anyhow::Result<PathBuf> {
-    let manifest = layout.root().join("tests/fuzz/generator/Cargo.toml");
+    let manifest = layout.fuzz_generator().join("Cargo.toml");
     let cargo = Program::cargo(layout)
         .args(["build", "--release", "--locked", "--message-format", "json-render-diagnostics", "--manifest-path"])
         .arg(manifest)

@@ -47,6 +47,11 @@ impl Layout {
         self.root.join("tests/guests")
     }
 
+    /// What the fuzz targets need beside the workspace.
+    pub(crate) fn fuzz_generator(&self) -> PathBuf {
+        self.root.join("tests/fuzz/generator")
+    }
+
     pub(crate) fn guest_crate(&self) -> PathBuf {
         self.root.join("builders/cortex-tool")
     }

@@ -5,6 +5,8 @@ mod attacks;
 mod command;
 mod count;
 mod deny;
+#[cfg(unix)]
+mod docker;
 mod fuzz;
 mod generate;
 mod guests;
@@ -89,6 +91,9 @@ enum Chore {
     },
     /// Checks the rules that no compiler knows: sizes, names, links, paths of one machine
     Tidy,
+    /// Starts a container engine with base images of this machine's own, prints its address and keeps it until it is
+    /// interrupted
+    Docker,
     /// Checks licences, sources, duplicates and advisories of every dependency
     Deny,
     /// Runs the official suites of the Model Context Protocol against the server that was built last
@@ -130,6 +135,16 @@ fn run(chore: &Chore) -> anyhow::Result<bool> {
         Chore::VendorWit { check } => vendor_wit::run(&layout, *check)?,
         Chore::Generate { check } => generate::run(&layout, *check)?,
         Chore::Tidy => tidy::run(&layout)?,
+        #[cfg(unix)]
+        Chore::Docker => match docker::Engine::up(&layout)? {
+            Ok(engine) => {
+                command::print(&format!("export DOCKER_HOST={}", engine.address));
+                command::wait_for_end_of_input();
+            }
+            Err(lacking) => anyhow::bail!(lacking),
+        },
+        #[cfg(not(unix))]
+        Chore::Docker => anyhow::bail!("only on Unix"),
         Chore::Deny => {
             deny::tree(&layout)?;
             if let Some(unreachable) = deny::advisories(&layout)? {

@@ -1,4 +1,5 @@
-//! The official suites of the Model Context Protocol, from npm at fixed versions, against `cortex-wasm mcp`.
+//! The official suites of the Model Context Protocol, from npm at fixed versions, against `cortex-wasm serve` and
+//! `cortex-wasm mcp`.
 //!
 //! The conformance suite calls tools whose names it fixes; they are real ones, in `tests/mcp`, built and run like any other.
 //! Every scenario that a revision requires must pass: there is no list of expected failures. The inspector is the client
@@ -85,10 +86,13 @@ fn cortex_wasm(layout: &Layout) -> PathBuf {
 }
 
 /// A server on a port that the system chooses, and its address.
-fn serve(layout: &Layout, arguments: &[&Path]) -> anyhow::Result<(Server, String)> {
-    let server = Program::new(cortex_wasm(layout)).args(arguments).args(["mcp", "--listen", "127.0.0.1:0"]);
+fn serve(layout: &Layout, arguments: &[&Path], meta_tools: &[&Path]) -> anyhow::Result<(Server, String)> {
+    let server = Program::new(cortex_wasm(layout))
+        .args(arguments)
+        .args(["serve", "--listen", "127.0.0.1:0", "--log", "error"])
+        .args(meta_tools);
     let server = server.dir(layout.root()).env("CORTEX_HOME", layout.home());
-    server.start(|line| line.strip_prefix("MCP at ").map(str::to_owned))
+    server.start_printing(|line| line.starts_with("http://").then(|| format!("{line}/mcp")))
 }
 
 /// The tools of the suite, each in a folder as any other tool: its manifest, and the source that it shares with others.
@@ -121,7 +125,7 @@ fn conformance(layout: &Layout, suites: &Suites, revision: &str) -> anyhow::Resu
     // Before the suite begins: it waits for an answer, not for a compiler.
     let build = Program::new(cortex_wasm(layout)).args(manifests).args(["build", "--all"]);
     build.dir(layout.root()).env("CORTEX_HOME", layout.home()).output()?;
-    let (_server, url) = serve(layout, &manifests)?;
+    let (_server, url) = serve(layout, &manifests, &[])?;
     let results = layout.target().join("mcp-conformance").join(revision);
     if results.exists() {
         fs::remove_dir_all(&results)?;
@@ -163,38 +167,47 @@ fn is_required(line: &str, lines: &[String]) -> bool {
     !lines.iter().any(listed)
 }
 
-/// Lists and calls the standard tools, over both transports.
+/// Something that the inspector does, and whether the answer is right.
+type Check<'a> = (&'a [&'a str], fn(&Value) -> bool);
+
+/// Lists and calls the standard tools, over both transports, and lets an agent write a tool over one.
 fn inspector(layout: &Layout, suites: &Suites) -> anyhow::Result<Count> {
     let program = cortex_wasm(layout);
-    let (_server, url) = serve(layout, &[])?;
+    let written = tempfile::Builder::new().prefix("mcp-written-").tempdir_in(layout.target())?;
+    let (_server, url) = serve(layout, &[], &[Path::new("--meta-tools"), written.path()])?;
     let stdio: Vec<&Path> = vec![&program, Path::new("mcp")];
     let http: Vec<&Path> = ["--transport", "http", "--server-url", &url].map(Path::new).into();
+    let expression = r#"{"expression": "6 * 7"}"#;
+    let files = serde_json::json!({ "files": {
+        "tool.yml": "kind: Tool\nversion: \"1.0\"\nname: greeter\nsummary: Greets.\nimplementation: { entrypoint: main.js }\n\
+                     parameters: [{ name: who, type: string, required: true }]\n",
+        "main.js": "export default ({ who }) => ({ greeting: `Hello, ${who}!` });\n",
+    }});
+    let files = files.to_string();
+    let everywhere: [Check<'_>; 2] =
+        [(&["tools/list"], lists), (&["tools/call", "calculator", expression], calculates)];
+    let writing: [Check<'_>; 2] = [
+        (&["tools/call", "create_tool", &files], |answer| answer["structuredContent"]["tool"] == "greeter"),
+        (&["tools/call", "greeter", r#"{"who": "Ada"}"#], |answer| {
+            answer["structuredContent"]["greeting"] == "Hello, Ada!"
+        }),
+    ];
     let mut count = Count::default();
-    for (transport, target) in [("stdio", stdio), ("http", http)] {
-        for (method, check) in [
-            (&["--method", "tools/list"][..], lists as fn(&Value) -> bool),
-            (
-                &[
-                    "--method",
-                    "tools/call",
-                    "--tool-name",
-                    "calculator",
-                    "--tool-args-json",
-                    r#"{"expression": "6 * 7"}"#,
-                ][..],
-                calculates as fn(&Value) -> bool,
-            ),
-        ] {
+    for (target, checks) in [(&stdio, &everywhere), (&http, &everywhere), (&http, &writing)] {
+        for (request, is_right) in checks {
             let inspector =
                 suites.program("@modelcontextprotocol/inspector/clients/launcher/build/index.js").arg("--cli");
-            let said =
-                inspector.args(&target).args(method).dir(layout.root()).env("CORTEX_HOME", layout.home()).output()?;
+            let mut inspector = inspector.args(target).args(["--method", request[0]]);
+            if let [_, tool, arguments] = request {
+                inspector = inspector.args(["--tool-name", tool, "--tool-args-json", arguments]);
+            }
+            let said = inspector.dir(layout.root()).env("CORTEX_HOME", layout.home()).output()?;
             let answer: Value = serde_json::from_str(&said).with_context(|| format!("no JSON: {said}"))?;
-            if check(&answer) {
+            if is_right(&answer) {
                 count.passed += 1;
             } else {
                 count.failed += 1;
-                print(&format!("inspector over {transport}, {}: {said}", method[1]));
+                print(&format!("inspector, {request:?}: {said}"));
             }
         }
     }

@@ -84,7 +84,7 @@ pub(crate) fn tools(layout: &Layout) -> End {
     if all.is_empty() { End::DONE } else { End::Lacking(all.join("; ")) }
 }
 
-fn root_on_debian() -> bool {
+pub(crate) fn root_on_debian() -> bool {
     is_root() && Path::new("/etc/debian_version").exists() && Path::new("/usr/bin/apt-get").exists()
 }
 

@@ -23,6 +23,8 @@ pub(crate) fn run(layout: &Layout, filter: Option<&str>, fuzz_seconds: u32) -> b
     if filter.is_none() {
         checks(layout, &mut steps);
     }
+    let mut engine = Docker::default();
+    steps.step("docker engine", || engine.up(layout));
     steps.step("guests", || done(guests::build(layout)));
     // One call for programs and tests: apart, they would be compiled with other features of their dependencies.
     steps.step("build", || {
@@ -37,7 +39,7 @@ pub(crate) fn run(layout: &Layout, filter: Option<&str>, fuzz_seconds: u32) -> b
         let workspace = Program::cargo(layout)
             .args(["test", "--workspace", "--locked", "--no-fail-fast"])
             .env("INSTA_UPDATE", "no");
-        Ok(End::Tested(harness(workspace.args(filter), &mut failed)))
+        Ok(End::Tested(harness(engine.told(workspace).args(filter), &mut failed)))
     });
     steps.step("tests on host", || {
         let mut count = Count::default();
@@ -48,18 +50,59 @@ pub(crate) fn run(layout: &Layout, filter: Option<&str>, fuzz_seconds: u32) -> b
         Ok(End::Tested(count))
     });
     if filter.is_none() {
-        steps.step("shipped tools", || shipped_tools(layout));
+        steps.step("shipped tools", || shipped_tools(layout, &engine));
         steps.step("soak", || Ok(End::Done(soak::run(layout, SOAK_CALLS, 2)?)));
         steps.step("fuzz", || Ok(End::Done(fuzz::run(layout, fuzz_seconds, None)?)));
         mcp::run(layout, &mut steps);
         steps.step("routes", || server::routes(layout));
     }
+    drop(engine);
     let count = steps.finish();
     for test in &failed {
         say(&format!("FAILED: {test}"));
     }
     print(&count.to_string());
     count.failed == 0
+}
+
+/// The container engine of this run.
+#[derive(Debug, Default)]
+struct Docker {
+    #[cfg(unix)]
+    engine: Option<crate::docker::Engine>,
+}
+
+impl Docker {
+    #[cfg(unix)]
+    fn up(&mut self, layout: &Layout) -> anyhow::Result<End> {
+        match crate::docker::Engine::up(layout)? {
+            Ok(engine) => {
+                let about = engine.address.clone();
+                self.engine = Some(engine);
+                Ok(End::Done(layout.relative(Path::new(about.trim_start_matches("unix://"))).to_string()))
+            }
+            Err(lacking) => Ok(End::Lacking(lacking)),
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn up(&mut self, _: &Layout) -> anyhow::Result<End> {
+        Ok(End::Lacking("no Docker engine is started on this system".into()))
+    }
+
+    /// Tells a program where the engine is.
+    #[cfg(unix)]
+    fn told(&self, program: Program) -> Program {
+        match &self.engine {
+            Some(engine) => program.env("DOCKER_HOST", &engine.address),
+            None => program,
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn told(&self, program: Program) -> Program {
+        program
+    }
 }
 
 /// What is checked without running a test.
@@ -85,7 +128,7 @@ fn done(result: anyhow::Result<()>) -> anyhow::Result<End> {
 
 fn format(layout: &Layout) -> anyhow::Result<()> {
     let mut packages = layout.host_packages()?;
-    packages.extend([layout.guests(), layout.root().to_owned()]);
+    packages.extend([layout.guests(), layout.fuzz_generator(), layout.root().to_owned()]);
     let mut wrong = Vec::new();
     for package in packages {
         let manifest = package.join("Cargo.toml");
@@ -144,12 +187,12 @@ fn harness(tests: Program, failed: &mut Vec<String>) -> Count {
 }
 
 /// Health checks and examples of what is shipped, by the program itself, with a home that knows nothing yet.
-fn shipped_tools(layout: &Layout) -> anyhow::Result<End> {
+fn shipped_tools(layout: &Layout, engine: &Docker) -> anyhow::Result<End> {
     let home = tempfile::tempdir_in(layout.target())?;
     let program = layout.target().join("debug/cortex-wasm");
     let mut count = None;
     let tests = Program::new(program).args(["test", "--all"]).dir(layout.root()).env("CORTEX_HOME", home.path());
-    let worked = tests.lines(|line| match Count::of_closing_line(line) {
+    let worked = engine.told(tests).lines(|line| match Count::of_closing_line(line) {
         // It would read as if everything were over.
         Some(sum) => count = Some(sum),
         None => print(line),

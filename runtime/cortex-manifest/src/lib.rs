@@ -60,12 +60,12 @@ pub use policy::{
 };
 pub use quantity::{ByteSize, Count, Fuel, InvalidQuantity, MilliCpu, Milliseconds};
 pub use rule::{ComplexityLimit, Rule};
-pub use schema::{manifest_schema, policy_schema};
+pub use schema::{manifest_schema, policy_schema, relic_schema};
 pub use spec::{
     Access, Ask, Backend, Build, BuildArgs, Command, Engine, Entrypoint, Environment, Example, Expected, FileResources,
     FolderRequest, HealthCheck, HostPart, HttpResources, Implementation, ImplementationType, Mcp, Parameter,
-    ParameterType, Permissions, Publish, Resources, ResultForm, Runtime, SecretRequest, SecretUse, Sha256Digest, State,
-    StatePer, StateResources, Target, ToolSpec, Validation, WARM_MAX,
+    ParameterType, Permissions, Publish, RelicEndpoint, RelicHealth, RelicSpec, Resources, ResultForm, Runtime,
+    SecretRequest, SecretUse, Sha256Digest, State, StatePer, StateResources, Target, ToolSpec, Validation, WARM_MAX,
 };
 pub use uri::{InvalidUri, UriTemplate};
 pub use yaml::MANIFEST_BYTES_MAX;

@@ -13,13 +13,13 @@ use serde::Serialize;
 
 use crate::error::{ManifestError, Problems};
 use crate::located::{Located, Position};
-use crate::name::VariableName;
+use crate::name::{ToolName, VariableName};
 use crate::network::NetworkRule;
 use crate::path::HostPath;
 use crate::quantity::{ByteSize, Milliseconds, shorten};
 use crate::raw::{RawAccess, RawCapabilities, RawCompile, RawFolder, RawPolicy, RawToolPolicy};
 use crate::rule::Rule;
-use crate::spec::{Access, Resources, network_rule, quantity_of};
+use crate::spec::{Access, HostPart, Resources, host_part, network_rule, quantity_of};
 use crate::yaml;
 
 /// What an operator allows. The default is what holds without a file: asking is granting.
@@ -77,6 +77,10 @@ pub struct Capabilities {
     pub environment: Vec<VariableName>,
     pub secrets: Vec<VariableName>,
     pub state: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub host: Vec<HostPart>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub relics: Vec<ToolName>,
 }
 
 /// A folder of the host, and what is below it.
@@ -226,6 +230,10 @@ impl Capabilities {
         }
         for folder in raw.filesystem.unwrap_or_default() {
             all.filesystem.extend(Folder::from_raw(folder, problems));
+        }
+        all.host = raw.host.unwrap_or_default().into_iter().map(|part| host_part(part.value)).collect();
+        for name in raw.relics.unwrap_or_default() {
+            all.relics.extend(problems.check(name.at, ToolName::new(name.value).map_err(Rule::Name)));
         }
         let mut names = |names: Option<Vec<Located<String>>>| -> Vec<VariableName> {
             let names = names.unwrap_or_default().into_iter();

@@ -51,6 +51,12 @@ pub enum Rule {
     // What the document says.
     #[error("`kind` is `{kind}`, not `Tool`")]
     Kind { kind: String },
+    #[error("`kind` is `{kind}`, not `Relic`")]
+    RelicKind { kind: String },
+    #[error("there are {count} relics in the file, not one")]
+    RelicCount { count: usize },
+    #[error("{port} is no port")]
+    Port { port: u64 },
     #[error("`kind` is `{kind}`, not `Policy`")]
     PolicyKind { kind: String },
     #[error("`{pattern}` is neither a tool's name nor a pattern of lower-case letters, digits, `_`, `-` and `*`")]
@@ -163,6 +169,9 @@ impl Rule {
             Rule::UnknownValue { value, known } => suggestion::hint(value, known.iter().copied()),
             Rule::Kind { kind } if kind.eq_ignore_ascii_case("Tool") => Some("write `kind: Tool`".to_owned()),
             Rule::Kind { .. } => Some("this is the manifest of something else; only tools are read here".to_owned()),
+            Rule::RelicKind { .. } => Some("write `kind: Relic`".to_owned()),
+            Rule::RelicCount { .. } => Some("write a file for each of them".to_owned()),
+            Rule::Port { .. } => Some("write a number from 1 to 65535".to_owned()),
             Rule::PolicyKind { .. } => Some("write `kind: Policy`".to_owned()),
             Rule::ToolPattern { .. } => {
                 Some("write a name such as `web_search`, or a pattern such as `web_*`".to_owned())

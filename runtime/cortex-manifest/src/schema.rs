@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 
-use crate::raw::{RawManifest, RawPolicy};
+use crate::raw::{RawManifest, RawPolicy, RawRelic};
 
 /// The JSON Schema (2020-12) of a tool manifest.
 pub fn manifest_schema() -> Value {
@@ -17,6 +17,11 @@ pub fn manifest_schema() -> Value {
 /// The JSON Schema (2020-12) of a policy.
 pub fn policy_schema() -> Value {
     schema_of::<RawPolicy>()
+}
+
+/// The JSON Schema (2020-12) of a relic's manifest.
+pub fn relic_schema() -> Value {
+    schema_of::<RawRelic>()
 }
 
 fn schema_of<T: JsonSchema>() -> Value {

@@ -10,6 +10,7 @@ mod implementation;
 mod mcp;
 mod parameter;
 mod permissions;
+mod relic;
 
 pub use build::{Build, BuildArgs, Engine, Sha256Digest, Target};
 pub(crate) use field::quantity_of;
@@ -20,8 +21,10 @@ pub use implementation::{
 };
 pub use mcp::{Ask, Mcp, Publish, ResultForm};
 pub use parameter::{Parameter, ParameterType, Validation};
-pub(crate) use permissions::network_rule;
 pub use permissions::{Access, FolderRequest, HostPart, Permissions, SecretRequest, SecretUse, StatePer};
+pub(crate) use permissions::{host_part, network_rule};
+pub(crate) use relic::modern;
+pub use relic::{RelicEndpoint, RelicHealth, RelicSpec};
 
 use std::collections::BTreeMap;
 use std::path::Path;

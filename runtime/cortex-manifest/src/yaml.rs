@@ -12,8 +12,9 @@ use serde_saphyr::{Budget, DefaultMessageFormatter, Error, MessageFormatter, Opt
 
 use crate::located::{Located, Position};
 use crate::quantity::shorten;
-use crate::raw::{RawManifest, RawPolicy, RawResources};
+use crate::raw::{RawManifest, RawPolicy, RawPraetorian, RawRelic, RawResources};
 use crate::rule::{ComplexityLimit, Rule};
+use crate::spec::modern;
 
 /// The largest manifest that is read. The original's largest are a few kilobytes; this bounds what a stranger's costs.
 pub const MANIFEST_BYTES_MAX: usize = 1024 * 1024;
@@ -40,6 +41,20 @@ pub(crate) fn read(yaml: &str) -> Result<Located<RawManifest>, (Position, Rule)>
 /// The operator's own file, under the same bounds.
 pub(crate) fn read_policy(yaml: &str) -> Result<Located<RawPolicy>, (Position, Rule)> {
     read_as::<RawPolicy>(yaml)?.ok_or((Position::START, Rule::Empty))
+}
+
+/// A relic's manifest in either shape, under the same bounds.
+pub(crate) fn read_relic(yaml: &str) -> Result<Located<RawRelic>, (Position, Rule)> {
+    if !yaml.lines().any(|line| line.starts_with("PraetorianRelics:")) {
+        return read_as::<RawRelic>(yaml)?.ok_or((Position::START, Rule::Empty));
+    }
+    let raw = read_as::<RawPraetorian>(yaml)?.ok_or((Position::START, Rule::Empty))?.value;
+    let Located { value: relics, at } = raw.relics;
+    let count = relics.len();
+    match (count, relics.into_iter().next()) {
+        (1, Some((name, relic))) => Ok(modern(&name, at, relic)),
+        _ => Err((at, Rule::RelicCount { count })),
+    }
 }
 
 /// Limits of one call, under the same bounds.

@@ -1,6 +1,6 @@
 //! What a component can call, against what its manifest asks for and what it gets.
 
-use cortex_build::Progress;
+use cortex_build::{BackendKind, Progress};
 use serde::Serialize;
 
 use crate::error::RuntimeError;
@@ -65,7 +65,8 @@ impl Runtime {
         Ok(Audit {
             tool: tool.spec.name.to_string(),
             component: prepared.digest,
-            warnings: warnings(&imports, &permits),
+            // What a container can call is the kernel's; only a component says so itself.
+            warnings: if prepared.backend == BackendKind::Wasm { warnings(&imports, &permits) } else { Vec::new() },
             imports,
             permits,
         })

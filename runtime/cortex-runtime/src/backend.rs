@@ -1,21 +1,23 @@
 //! What runs a tool. Nothing above this module knows which backend ran.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
-use cortex_build::{BackendKind, BuildError, Origin, Progress, StoredComponent, Workshop, sha256};
+use cortex_build::{BackendKind, BuildError, Origin, Progress, StoredComponent, Trust, Workshop, sha256};
+use cortex_docker::{ApiTool, ContainerTool, DockerError};
 use cortex_sandbox::{
-    CacheError, Call, CompiledCache, Component, Contract, Ending, Failure, Function, Outcome, Sandbox, SandboxError,
+    CacheError, Call, CompiledCache, Component, Contract, Ending, Failure, Function, Interrupt, Outcome, Sandbox,
+    SandboxError,
 };
 use serde_json::Value;
 
+use crate::policy::Policy;
 use crate::registry::{Tool, ToolSource};
 use crate::standard::StandardTool;
 
 /// Makes tools ready to run.
 pub(crate) trait Backend: Send + Sync {
-    /// Which backend this is.
-    fn kind(&self) -> BackendKind;
-
     /// Builds and loads a tool, as far as that is not done. Blocks, from under a millisecond to minutes.
     fn load(&self, tool: &Tool, function: Option<&str>, progress: &dyn Progress) -> Result<Runnable, LoadFailure>;
 }
@@ -23,8 +25,11 @@ pub(crate) trait Backend: Send + Sync {
 /// Why a tool could not be made ready: an ending for every call of it.
 #[derive(Clone, Debug)]
 pub(crate) struct LoadFailure {
+    pub(crate) backend: BackendKind,
     pub(crate) ending: Ending,
     pub(crate) failure: Box<Failure>,
+    /// Why a container could do what the sandbox cannot, where it could.
+    pub(crate) container: Option<String>,
 }
 
 /// Runs components in this process.
@@ -33,6 +38,8 @@ pub(crate) struct SandboxBackend {
     pub(crate) sandbox: Sandbox,
     pub(crate) cache: CompiledCache,
     pub(crate) workshop: Workshop,
+    /// Says whose sources may be built.
+    pub(crate) policy: Policy,
 }
 
 /// A tool that is ready to run. A type and no trait: the future of a call through a trait object would be allocated, which
@@ -40,6 +47,10 @@ pub(crate) struct SandboxBackend {
 pub(crate) enum Runnable {
     /// In this process's sandbox.
     Component(RunnableComponent),
+    /// In containers.
+    Container(ContainerTool),
+    /// Elsewhere, behind an HTTP endpoint.
+    Api(ApiTool),
 }
 
 pub(crate) struct RunnableComponent {
@@ -52,10 +63,17 @@ pub(crate) struct RunnableComponent {
 
 impl SandboxBackend {
     /// Builds a tool and compiles it for this machine. `force` builds what is there already.
-    pub(crate) fn prepare(&self, tool: &Tool, force: bool, progress: &dyn Progress) -> Result<Prepared, LoadFailure> {
-        let (source, nothing_built) = self.component(tool, force, progress)?;
+    pub(crate) fn prepare(
+        &self,
+        tool: &Tool,
+        force: bool,
+        trust: Trust,
+        progress: &dyn Progress,
+    ) -> Result<Prepared, LoadFailure> {
+        let (source, nothing_built) = self.component(tool, force, trust, progress)?;
         let (component, nothing_compiled) = self.compile(&source, progress)?;
         Ok(Prepared {
+            backend: BackendKind::Wasm,
             digest: source.digest().to_owned(),
             contract: component.contract(),
             functions: component.functions().to_vec(),
@@ -72,7 +90,7 @@ impl SandboxBackend {
                 Ok(self.workshop.built(&tool.spec, root, manifest)?.map(|built| built.component.digest))
             }
             ToolSource::Standard | ToolSource::Component(_) => self
-                .find_component(tool, false, &cortex_build::Silent)
+                .find_component(tool, false, self.policy.trust(tool), &cortex_build::Silent)
                 .map(|(found, _)| Some(found.digest().to_owned())),
         }
     }
@@ -94,15 +112,17 @@ impl SandboxBackend {
         &self,
         tool: &Tool,
         force: bool,
+        trust: Trust,
         progress: &dyn Progress,
     ) -> Result<(ComponentSource, bool), LoadFailure> {
-        self.find_component(tool, force, progress).map_err(|error| LoadFailure::building(tool, &error))
+        self.find_component(tool, force, trust, progress).map_err(|error| LoadFailure::building(tool, &error))
     }
 
     fn find_component(
         &self,
         tool: &Tool,
         force: bool,
+        trust: Trust,
         progress: &dyn Progress,
     ) -> Result<(ComponentSource, bool), BuildError> {
         match &tool.source {
@@ -122,7 +142,7 @@ impl SandboxBackend {
                 Ok((ComponentSource::Foreign(stored), true))
             }
             ToolSource::Folder { root, manifest } => {
-                let built = self.workshop.build(&tool.spec, root, manifest, force, progress)?;
+                let built = self.workshop.trusting(trust).build(&tool.spec, root, manifest, force, progress)?;
                 Ok(match built.origin {
                     // It lay beside its source, and came with it.
                     Origin::Shipped => (ComponentSource::Foreign(built.component), true),
@@ -137,7 +157,9 @@ impl SandboxBackend {
 /// What is known of a tool that was made ready.
 #[derive(Debug)]
 pub struct Prepared {
-    /// The component's digest.
+    /// What it was made ready for.
+    pub backend: BackendKind,
+    /// The component's digest, or that of what an image is made of.
     pub digest: String,
     /// How the component sees a call.
     pub contract: Contract,
@@ -149,6 +171,21 @@ pub struct Prepared {
     pub built: bool,
     /// Whether it was compiled for this machine now.
     pub compiled: bool,
+}
+
+impl Prepared {
+    /// Of what has no functions to choose from and nothing to compile.
+    pub(crate) fn of_runnable(runnable: &Runnable) -> Self {
+        Self {
+            backend: runnable.backend(),
+            digest: runnable.digest().to_string(),
+            contract: runnable.contract(),
+            functions: Vec::new(),
+            imports: Vec::new(),
+            built: !runnable.was_cached(),
+            compiled: false,
+        }
+    }
 }
 
 /// A component whose digest is known before its bytes are read.
@@ -184,12 +221,8 @@ impl ComponentSource {
 }
 
 impl Backend for SandboxBackend {
-    fn kind(&self) -> BackendKind {
-        BackendKind::Wasm
-    }
-
     fn load(&self, tool: &Tool, function: Option<&str>, progress: &dyn Progress) -> Result<Runnable, LoadFailure> {
-        let (source, nothing_built) = self.component(tool, false, progress)?;
+        let (source, nothing_built) = self.component(tool, false, self.policy.trust(tool), progress)?;
         let (component, nothing_compiled) = self.compile(&source, progress)?;
         let function = choose_function(&component, function)?;
         let cached = nothing_built && nothing_compiled;
@@ -210,8 +243,10 @@ const FUNCTIONS_NAMED: usize = 20;
 /// The function to call, for a component that has several.
 fn choose_function(component: &Component, wanted: Option<&str>) -> Result<Option<Function>, LoadFailure> {
     let fail = |message: String, hint: String| LoadFailure {
+        backend: BackendKind::Wasm,
         ending: Ending::InvalidInput,
         failure: Box::new(Failure::new("unknown_function", message).with_hint(hint)),
+        container: None,
     };
     if component.contract() != Contract::Functions {
         return match wanted {
@@ -241,38 +276,107 @@ fn choose_function(component: &Component, wanted: Option<&str>) -> Result<Option
 }
 
 impl Runnable {
+    /// What runs it.
+    pub(crate) fn backend(&self) -> BackendKind {
+        match self {
+            Self::Component(_) => BackendKind::Wasm,
+            Self::Container(_) => BackendKind::Docker,
+            Self::Api(_) => BackendKind::Api,
+        }
+    }
+
     /// How the tool sees a call.
     pub(crate) fn contract(&self) -> Contract {
-        let Self::Component(component) = self;
-        component.component.contract()
+        match self {
+            Self::Component(component) => component.component.contract(),
+            Self::Container(container) => container.contract(),
+            Self::Api(_) => Contract::Tool,
+        }
     }
 
     /// The digest of what runs.
     pub(crate) fn digest(&self) -> &Arc<str> {
-        let Self::Component(component) = self;
-        &component.digest
+        match self {
+            Self::Component(component) => &component.digest,
+            Self::Container(container) => container.digest(),
+            Self::Api(api) => api.digest(),
+        }
     }
 
     /// What a tool without a manifest takes, as JSON Schema.
     pub(crate) fn input_schema(&self) -> Option<&Value> {
-        let Self::Component(component) = self;
-        component.function.as_ref().map(|function| &function.input_schema)
+        match self {
+            Self::Component(component) => component.function.as_ref().map(|function| &function.input_schema),
+            Self::Container(_) | Self::Api(_) => None,
+        }
     }
 
     /// Whether nothing had to be built or compiled.
     pub(crate) fn was_cached(&self) -> bool {
-        let Self::Component(component) = self;
-        component.cached
+        match self {
+            Self::Component(component) => component.cached,
+            Self::Container(container) => container.was_cached(),
+            Self::Api(_) => true,
+        }
     }
 
     /// Calls the tool, whose function is known here. Every end is an outcome.
     pub(crate) async fn call(&self, call: Call<'_>) -> Outcome {
-        let Self::Component(RunnableComponent { sandbox, component, function, .. }) = self;
-        sandbox.invoke(component, Call { function: function.as_ref(), ..call }).await
+        let Call { input, limits, grants, interrupt, .. } = call;
+        match self {
+            Self::Component(RunnableComponent { sandbox, component, function, .. }) => {
+                sandbox.invoke(component, Call { function: function.as_ref(), ..call }).await
+            }
+            Self::Container(_) | Self::Api(_) if call.seed.is_some() => not_deterministic(self.backend()),
+            // Boxed: these take milliseconds, and the future of a call in the sandbox should not carry their size.
+            Self::Container(container) => {
+                Box::pin(or_cancelled(container.call(input, limits, grants), interrupt)).await
+            }
+            Self::Api(api) => Box::pin(or_cancelled(api.call(input, limits, grants), interrupt)).await,
+        }
     }
 }
 
+/// Waits for a call that runs elsewhere, unless it is stopped: then its future goes, and what runs elsewhere with it.
+async fn or_cancelled(call: impl Future<Output = Outcome>, interrupt: Option<&dyn Interrupt>) -> Outcome {
+    let mut call = pin!(call);
+    let cancelled = || Failure::new(Ending::Cancelled.as_str(), "the call was cancelled");
+    std::future::poll_fn(|cx| match (call.as_mut().poll(cx), interrupt) {
+        (Poll::Pending, Some(interrupt)) => {
+            interrupt.poll_interrupted(cx).map(|()| Outcome::failed(Ending::Cancelled, cancelled()))
+        }
+        (polled, _) => polled,
+    })
+    .await
+}
+
+/// Clocks and randomness are the host's everywhere but in the sandbox.
+fn not_deterministic(backend: BackendKind) -> Outcome {
+    let message = format!("a call on the backend `{}` cannot be deterministic", backend.as_str());
+    let failure = Failure::new(Ending::InvalidInput.as_str(), message).with_hint("call it without a seed");
+    Outcome::failed(Ending::InvalidInput, failure)
+}
+
 impl LoadFailure {
+    /// A container, an image or an endpoint that could not be had.
+    pub(crate) fn of_docker(tool: &Tool, backend: BackendKind, error: &DockerError) -> Self {
+        let ending = if error.is_unavailable() { Ending::BackendUnavailable } else { Ending::BuildFailed };
+        let mut failure = failure(ending, error, error.hint());
+        let name = tool.spec.name.as_str();
+        if !failure.message.contains(name) {
+            failure.message = format!("`{name}` is not ready: {}", failure.message);
+        }
+        failure.details = error.log().map(|log| serde_json::json!({ "stderr": log }));
+        Self { backend, ending, failure: Box::new(failure), container: None }
+    }
+
+    /// A function was named of something that has none.
+    pub(crate) fn no_function(backend: BackendKind, function: &str) -> Self {
+        let message = format!("the tool answers calls as a whole, it has no function `{function}`");
+        let failure = Failure::new("unknown_function", message).with_hint("leave out what follows the `#`");
+        Self { backend, ending: Ending::InvalidInput, failure: Box::new(failure), container: None }
+    }
+
     pub(crate) fn building(tool: &Tool, error: &BuildError) -> Self {
         let ending = match error {
             BuildError::NotPossible { backend: BackendKind::Docker, .. } => Ending::BackendUnavailable,
@@ -286,7 +390,8 @@ impl LoadFailure {
         if let Some(stderr) = error.stderr() {
             failure.details = Some(serde_json::json!({ "stderr": stderr }));
         }
-        Self { ending, failure: Box::new(failure) }
+        let container = error.container_would_do();
+        Self { backend: BackendKind::Wasm, ending, failure: Box::new(failure), container }
     }
 }
 
@@ -302,7 +407,7 @@ impl From<CacheError> for LoadFailure {
         if let CacheError::Sandbox(error) = &error {
             failure.details = error.limit().map(|limit| serde_json::json!({ "limit": limit }));
         }
-        Self { ending, failure: Box::new(failure) }
+        Self { backend: BackendKind::Wasm, ending, failure: Box::new(failure), container: None }
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::{Instant, SystemTime};
 
+use cortex_build::BackendKind;
 use cortex_sandbox::{Ending, Failure, Interrupt, Outcome};
 use serde_json::Value;
 
@@ -18,6 +19,9 @@ use crate::identity::ExecutionId;
 use crate::load::Ready;
 use crate::runtime::{CallOptions, Inner, Runtime};
 use crate::telemetry::Phases;
+
+/// The backend on paper of a call that ended before its tool was found.
+const UNKNOWN: BackendKind = BackendKind::Wasm;
 
 /// A call that has its identity and does not run yet. Dropping it cancels it.
 #[derive(Debug)]
@@ -113,7 +117,7 @@ impl Drop for InFlight {
         }
         // The caller has gone in the middle of it.
         let (inner, flight) = (&self.runtime.0, &self.flight);
-        let begun = Begun::unloaded(inner.backend_kind(), &flight.tool, flight.started_at, flight.caller.clone());
+        let begun = Begun::unloaded(UNKNOWN, &flight.tool, flight.started_at, flight.caller.clone());
         let failure = Failure::new(Ending::Cancelled.as_str(), "the caller went away before the call had ended");
         let mut outcome = Outcome::failed(Ending::Cancelled, failure);
         let took = flight.started_at.elapsed().unwrap_or_default();
@@ -165,10 +169,10 @@ impl Call<'_> {
                         let outcome = self.take_turn(&ready, input, traceparent.as_deref(), &mut clock).await;
                         (self.begun(&ready, cached), outcome.map_err(|error| self.refused(error))?)
                     }
-                    Err(failed) => (self.unloaded(), Outcome::failed(failed.ending, failed.failure)),
+                    Err(failed) => (self.unloaded(failed.backend), Outcome::failed(failed.ending, failed.failure)),
                 }
             }
-            Err(Stopped) => (self.unloaded(), stopped()),
+            Err(Stopped) => (self.unloaded(UNKNOWN), stopped()),
         };
         let execution = Arc::new(begun.end(self.going.id, outcome));
         self.going.land(self.inner);
@@ -196,7 +200,7 @@ impl Call<'_> {
         if self.going.flight.get().is_some() {
             let failure = Failure { hint: error.hint(), ..Failure::new(error.code(), error.to_string()) };
             let outcome = Outcome::failed(Ending::BackendUnavailable, failure);
-            let execution = Arc::new(self.unloaded().end(self.going.id, outcome));
+            let execution = Arc::new(self.unloaded(UNKNOWN).end(self.going.id, outcome));
             self.going.land(self.inner);
             self.inner.recorder.record(&execution);
             self.inner.tell(|| Event::Ended(execution));
@@ -250,7 +254,7 @@ impl Call<'_> {
         Begun {
             tool: Arc::clone(&ready.reference),
             started_at: self.going.started_at,
-            backend: self.inner.backend_kind(),
+            backend: ready.runnable.backend(),
             contract: Some(ready.runnable.contract()),
             component: Some(Arc::clone(ready.runnable.digest())),
             cached,
@@ -258,9 +262,9 @@ impl Call<'_> {
         }
     }
 
-    fn unloaded(self) -> Begun {
+    fn unloaded(self, backend: BackendKind) -> Begun {
         let caller = self.options.caller.clone();
-        Begun::unloaded(self.inner.backend_kind(), &self.tool.into(), self.going.started_at, caller)
+        Begun::unloaded(backend, &self.tool.into(), self.going.started_at, caller)
     }
 }
 

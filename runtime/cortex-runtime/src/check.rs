@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use cortex_manifest::{Command, HealthCheck};
+use cortex_sandbox::Ending;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -35,8 +36,16 @@ impl Runtime {
     pub async fn check(&self, tool: &str, options: CallOptions) -> Result<CheckReport, RuntimeError> {
         let spec = self.tool(tool)?.spec;
         // A tool that cannot be built is one problem, not one a check.
-        self.input_schema(tool, options.progress.clone()).await?;
         let mut checks = Vec::new();
+        match self.input_schema(tool, options.progress.clone()).await {
+            Err(RuntimeError::NotReady { ending: Ending::BackendUnavailable, failure }) => {
+                // The machine lacks something, which says nothing about the tool.
+                let name = "health check and examples".into();
+                checks.push(Check { name, passed: None, problem: Some(failure.message) });
+                return Ok(CheckReport { tool: spec.name.to_string(), checks });
+            }
+            schema => schema?,
+        };
         if let Some((input, expected)) = health_check(&spec.implementation.health_check) {
             let name = "health check".to_owned();
             checks.push(match input {

@@ -85,6 +85,9 @@ const INTERRUPTED: &str =
 const DROP_COUNT: &str = "
 DELETE FROM executions WHERE id <= (SELECT id FROM executions ORDER BY id DESC LIMIT 1 OFFSET ?1)
     AND status NOT IN ('pending', 'running')";
+const DROP_TENTH: &str = "
+DELETE FROM executions WHERE status NOT IN ('pending', 'running') AND id IN
+    (SELECT id FROM executions ORDER BY id LIMIT (SELECT count(*) / 10 + 1 FROM executions))";
 const DROP_AGE: &str = "DELETE FROM executions WHERE id < ?1 AND status NOT IN ('pending', 'running')";
 
 /// Opens the database for its writer. Processes that start at the same time make its tables once.
@@ -183,6 +186,22 @@ pub(crate) fn drop_old(transaction: &Transaction<'_>, count: u64, oldest: System
     transaction.prepare_cached(DROP_AGE)?.execute([ExecutionId::least_at(oldest).to_row()])?;
     transaction.prepare_cached(DROP_COUNT)?.execute([number(count)])?;
     Ok(())
+}
+
+/// Drops the oldest tenth, again and again, while the database is larger than `bytes`. The room is used again.
+pub(crate) fn drop_large(transaction: &Transaction<'_>, bytes: u64) -> rusqlite::Result<()> {
+    let page: u64 = pragma(transaction, "page_size")?;
+    loop {
+        let used = pragma(transaction, "page_count")?.saturating_sub(pragma(transaction, "freelist_count")?) * page;
+        if used <= bytes || transaction.prepare_cached(DROP_TENTH)?.execute([])? == 0 {
+            return Ok(());
+        }
+    }
+}
+
+fn pragma(transaction: &Transaction<'_>, name: &str) -> rusqlite::Result<u64> {
+    let value: i64 = transaction.pragma_query_value(None, name, |row| row.get(0))?;
+    Ok(u64::try_from(value).unwrap_or(0))
 }
 
 /// A call that goes on, so that a crash leaves a trace of it.

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cortex_docker::DockerError;
 use cortex_manifest::ManifestError;
 use cortex_sandbox::{Ending, Failure, LimitError, SandboxError};
 
@@ -51,6 +52,15 @@ pub enum RuntimeError {
     /// Secrets cannot be read.
     #[error(transparent)]
     Secrets(#[from] SecretError),
+    /// No relic has this name.
+    #[error("there is no relic `{name}`")]
+    UnknownRelic {
+        /// The name asked for.
+        name: String,
+    },
+    /// The container engine is not there, or refused something.
+    #[error(transparent)]
+    Docker(#[from] DockerError),
     /// Executions cannot be recorded.
     #[error("executions cannot be recorded in `{}`", path.display())]
     Record {
@@ -102,9 +112,12 @@ impl RuntimeError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::UnknownTool { .. } => "unknown_tool",
+            Self::UnknownRelic { .. } => "unknown_relic",
             Self::NoTool { .. } => "no_tool",
             Self::Manifest(_) => "invalid_manifest",
             Self::Limit(_) => Ending::Denied.as_str(),
+            Self::Docker(error) if error.is_unavailable() => Ending::BackendUnavailable.as_str(),
+            Self::Docker(_) => Ending::BuildFailed.as_str(),
             Self::NotReady { ending, .. } => ending.as_str(),
             Self::Overloaded { .. } => "overloaded",
             Self::Draining => "draining",
@@ -133,6 +146,10 @@ impl RuntimeError {
             Self::Draining => Some("call again when it has started anew".into()),
             Self::NotRecorded { .. } | Self::RecordEnded { .. } => {
                 Some("see that the disk has room, and start the process anew".into())
+            }
+            Self::Docker(error) => error.hint(),
+            Self::UnknownRelic { .. } => {
+                Some("`cortex-wasm relic list` shows them; they are in `relics` of a manifests folder".into())
             }
             Self::Record { .. } | Self::ReadRecord { .. } | Self::Io(_) => None,
         }

@@ -172,7 +172,7 @@ impl Begun {
             stderr: outcome.stderr,
             cached: self.cached,
             component: self.component,
-            engine: ENGINE_VERSION,
+            engine: if self.backend == BackendKind::Wasm { ENGINE_VERSION } else { self.backend.as_str() },
             started_at: self.started_at,
             caller: self.caller,
         }

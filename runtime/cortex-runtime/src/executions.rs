@@ -228,6 +228,8 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<Summary> {
             random_bytes: count(14)?,
             state_bytes: count(15)?,
             cpu_us: count(16)?,
+            // What bodies had is part of the answer, not of the record.
+            ..Usage::default()
         },
         cached: row.get(17)?,
     })

@@ -15,6 +15,7 @@
 
 mod audit;
 mod backend;
+mod backends;
 mod call;
 mod check;
 mod database;
@@ -31,6 +32,7 @@ mod policy;
 mod recorder;
 mod reference;
 mod registry;
+mod relics;
 mod runtime;
 mod secrets;
 mod standard;
@@ -46,6 +48,7 @@ pub use cortex_build::{
     BackendKind, BuildError, BuilderKind, LANGUAGES, Plan, Program, Progress, Silent, State, Toolchain, Toolchains,
     machine, plan, template,
 };
+pub use cortex_docker::{Bases, DockerError, DockerSettings, Image, Listed as Container, Relic as RelicState};
 pub use cortex_manifest::{
     Access, Ask, InputSchema, ManifestError, ManifestPath, Method, Parameter, ParameterType, Permissions, Publish,
     ResultForm, State as ToolState, ToolPattern, ToolSpec,
@@ -66,6 +69,7 @@ pub use policy::{Permit, Policy};
 pub use recorder::Retention;
 pub use reference::{Target, ToolReference};
 pub use registry::{Listed, Tool, ToolSource};
+pub use relics::RelicSource;
 pub use runtime::{CONTEXT_KEY, CallOptions, Runtime, Settings};
 pub use secrets::{SECRET_VARIABLE, SecretError, Secrets};
 pub use telemetry::{CallSpan, Phases, Telemetry};

@@ -48,6 +48,7 @@ pub fn overrides(resources: &Resources) -> Overrides {
             bytes: resources.disk_bytes.map(ByteSize::bytes),
             created: files.created.map(Count::number),
             path_bytes: files.path_bytes.map(ByteSize::bytes),
+            listed: files.listed.map(Count::number),
         },
         state: StateOverrides {
             keys: state.keys.map(Count::number),

@@ -10,13 +10,15 @@ mod folders;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use cortex_build::Trust;
+use cortex_docker::ports_file;
 use cortex_manifest::{
     Access, Capabilities, Folder as PolicyFolder, HostPattern, NetworkRule, PolicySpec, Resources, Scheme, SecretUse,
     ToolPolicy,
 };
 use cortex_sandbox::{
     Decision, Folder, Grants, HostRule, LimitError, Limits, NetworkRule as Rule, OperatorRules, Refusal, RuleScheme,
-    Secret, SecretPlace,
+    Secret, SecretPlace, Service,
 };
 use fs_err as fs;
 use serde::Serialize;
@@ -25,7 +27,7 @@ use crate::error::RuntimeError;
 use crate::limits::{asked, overrides};
 use crate::policy::folders::Place;
 use crate::registry::{Tool, ToolSource};
-use crate::secrets::Secrets;
+use crate::secrets::{SECRET_VARIABLE, Secrets};
 use crate::state::States;
 use crate::variables::from_files;
 
@@ -61,11 +63,13 @@ pub(crate) struct Operator {
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) secrets: Secrets,
     pub(crate) states: States,
+    pub(crate) home: PathBuf,
     pub(crate) ceiling: Limits,
 }
 
 struct Supplies<'a> {
     states: &'a States,
+    home: &'a Path,
     environment: &'a BTreeMap<String, String>,
     secrets: &'a BTreeMap<String, String>,
 }
@@ -76,7 +80,8 @@ impl Operator {
         let spec = &tool.spec;
         let wanted = !spec.permissions.secrets.is_empty() || !spec.environment.secrets.is_empty();
         let secrets = if wanted { self.secrets.values(&self.environment)? } else { BTreeMap::new() };
-        let supplies = Supplies { states: &self.states, environment: &self.environment, secrets: &secrets };
+        let supplies =
+            Supplies { states: &self.states, home: &self.home, environment: &self.environment, secrets: &secrets };
         self.policy.decide(tool, &supplies, &self.ceiling)
     }
 }
@@ -110,13 +115,24 @@ impl Policy {
         self.path.as_deref().and_then(Path::parent).unwrap_or(Path::new(""))
     }
 
-    fn decide(&self, tool: &Tool, supplies: &Supplies<'_>, ceiling: &Limits) -> Result<Decided, RuntimeError> {
+    /// What it says about a tool, the most particular last, and whether the tool is trusted.
+    fn entries(&self, tool: &Tool) -> (Vec<&ToolPolicy>, bool) {
         let name = tool.spec.name.as_str();
         let all = self.spec.tools.iter().filter(|entry| entry.tool.matches(name));
         // Stable: patterns in their order, then the entries of the tool's own name in theirs.
         let mut entries: Vec<&ToolPolicy> = all.collect();
         entries.sort_by_key(|entry| entry.tool.is_exact());
         let trusted = entries.iter().rev().find_map(|entry| entry.trust).or(self.spec.trust).unwrap_or(true);
+        (entries, trusted)
+    }
+
+    /// Whether a tool's source may be built on this machine.
+    pub(crate) fn trust(&self, tool: &Tool) -> Trust {
+        if self.entries(tool).1 { Trust::Trusted } else { Trust::Untrusted }
+    }
+
+    fn decide(&self, tool: &Tool, supplies: &Supplies<'_>, ceiling: &Limits) -> Result<Decided, RuntimeError> {
+        let (entries, trusted) = self.entries(tool);
         let judge = Judge { policy: self, entries, trusted, tool, permits: Vec::new() };
         judge.decide(supplies, ceiling)
     }
@@ -138,6 +154,8 @@ impl Judge<'_> {
         self.secrets(&mut grants, supplies);
         self.folders(&mut grants);
         self.state(&mut grants, supplies);
+        self.host();
+        self.relics(&mut grants, supplies);
         let limits = self.limits(ceiling);
         grants.refused = self.permits.iter().filter(|permit| !permit.granted).map(Refusal::from).collect();
         Ok(Decided { grants, limits, permits: self.permits })
@@ -181,6 +199,17 @@ impl Judge<'_> {
         }
         all.extend(environment.variables.iter().map(|(name, value)| (name.to_string(), value.clone())));
         for name in &self.tool.spec.permissions.environment {
+            if let Some(secret) = name.as_str().strip_prefix(SECRET_VARIABLE) {
+                self.permits.push(Permit {
+                    capability: "environment",
+                    target: name.to_string(),
+                    granted: false,
+                    because: "the variable holds a secret, which is never given as a variable of the host's".into(),
+                    allow: Some(format!("ask for `{secret}` by `permissions.secrets` of the manifest")),
+                    exposed: false,
+                });
+                continue;
+            }
             let any = |of: &Capabilities| of.environment.contains(name);
             let granted = self.judge("environment", name.to_string(), any, any, &format!("environment: [{name}]"));
             if let (true, Some(value)) = (granted, supplies.environment.get(name.as_str())) {
@@ -285,6 +314,27 @@ impl Judge<'_> {
             let any = |of: &Capabilities| of.state;
             let granted = self.judge("state", self.tool.spec.name.to_string(), any, any, "state: true");
             grants.state = granted.then(|| supplies.states.of_tool(self.tool));
+        }
+    }
+
+    /// What of the machine a container may look at. The sandbox has no way to show it.
+    fn host(&mut self) {
+        for part in &self.tool.spec.permissions.host {
+            let any = |of: &Capabilities| of.host.contains(part);
+            let name = part.as_str();
+            self.judge("host", name.to_owned(), any, any, &format!("host: [{name}]"));
+        }
+    }
+
+    /// Services that the tool reaches under their own names. Where one is, only its file says, for as long as it runs.
+    fn relics(&mut self, grants: &mut Grants, supplies: &Supplies<'_>) {
+        for relic in &self.tool.spec.permissions.relics {
+            let any = |of: &Capabilities| of.relics.contains(relic);
+            if self.judge("relics", relic.to_string(), any, any, &format!("relics: [{relic}]")) {
+                grants
+                    .services
+                    .push(Service { name: relic.to_string(), ports: ports_file(supplies.home, relic.as_str()) });
+            }
         }
     }
 

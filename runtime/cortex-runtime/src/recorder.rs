@@ -27,6 +27,10 @@ use crate::identity::Process;
 /// How many entries may wait for the writer.
 const QUEUE: usize = 16_384;
 
+/// How much text may wait for the writer, and how much may be written before the database is looked at again. A tool that
+/// prints megabytes, called from many threads, is faster than any disk.
+const QUEUE_BYTES: usize = 16 << 20;
+
 /// How many written executions wait for a caller to let go of them, and how much text such a one may hold.
 const WRITTEN: usize = 4_096;
 const SMALL_BYTES: usize = 1_024;
@@ -58,12 +62,14 @@ pub struct Retention {
     pub count: u64,
     /// The longest that one is kept.
     pub age: Duration,
+    /// About how large the database may be.
+    pub bytes: u64,
 }
 
 impl Default for Retention {
-    /// 100,000 executions of 90 days: some 100 MB.
+    /// 100,000 executions of 90 days: some 100 MB, unless tools say a lot.
     fn default() -> Self {
-        Self { count: 100_000, age: Duration::from_hours(90 * 24) }
+        Self { count: 100_000, age: Duration::from_hours(90 * 24), bytes: 4 << 30 }
     }
 }
 
@@ -88,6 +94,16 @@ enum What {
     Flush,
 }
 
+impl What {
+    /// The text that it holds.
+    fn bytes(&self) -> usize {
+        let Self::Ended(execution) = self else { return 0 };
+        let result = execution.result.as_ref().map_or(0, |result| result.get().len());
+        let log: usize = execution.log.iter().map(|line| line.message.len()).sum();
+        result + execution.stdout.text.len() + execution.stderr.text.len() + log
+    }
+}
+
 #[derive(Debug)]
 struct Entry {
     what: What,
@@ -104,6 +120,8 @@ struct Queue {
 #[derive(Debug, Default)]
 struct Waiting {
     entries: Vec<Entry>,
+    /// The text of all of them.
+    bytes: usize,
     /// Somebody waits for one of them.
     urgent: bool,
     /// What was written and may go. Callers let go of it: memory that one thread allocates and another frees costs both
@@ -122,14 +140,18 @@ impl Queue {
     }
 
     fn push(&self, what: What, written: Option<oneshot::Sender<()>>) {
+        let bytes = what.bytes();
         let mut waiting = self.lock();
-        while waiting.entries.len() >= QUEUE && !waiting.closed {
+        // A large one waits until all before it are taken, and then for nothing.
+        let full = |w: &Waiting| w.entries.len() >= QUEUE || (w.bytes > 0 && w.bytes + bytes > QUEUE_BYTES);
+        while full(&waiting) && !waiting.closed {
             waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
         if waiting.closed {
             return;
         }
         waiting.urgent |= written.is_some();
+        waiting.bytes += bytes;
         waiting.entries.push(Entry { what, written });
         let old = waiting.written.pop();
         let wake = waiting.writer_idle || (waiting.urgent && waiting.writer_gathers);
@@ -163,6 +185,7 @@ impl Queue {
         }
         waiting.writer_idle = false;
         waiting.urgent = false;
+        waiting.bytes = 0;
         let taken = std::mem::replace(&mut waiting.entries, Vec::with_capacity(256));
         drop(waiting);
         self.changed.notify_all();
@@ -171,20 +194,16 @@ impl Queue {
 
     /// Tells those who wait, and leaves what was written to the callers, as far as it is small. Large ones go now.
     fn let_go(&self, entries: Vec<Entry>) {
-        let bytes = |execution: &Execution| {
-            let result = execution.result.as_ref().map_or(0, |result| result.get().len());
-            let log: usize = execution.log.iter().map(|line| line.message.len()).sum();
-            result + execution.stdout.text.len() + execution.stderr.text.len() + log
-        };
         let mut kept = Vec::with_capacity(entries.len().min(WRITTEN));
         for Entry { what, written } in entries {
+            let small = what.bytes() <= SMALL_BYTES;
             if let Some(written) = written {
                 // Nobody listens whose caller has gone.
                 let _ = written.send(());
             }
             if let What::Ended(execution) = what
                 && kept.len() < WRITTEN
-                && bytes(&execution) <= SMALL_BYTES
+                && small
             {
                 kept.push(execution);
             }
@@ -203,7 +222,7 @@ impl Queue {
         }
         let mut waiting = self.lock();
         waiting.writer_gathers = true;
-        let gathers = |w: &mut Waiting| !w.closed && !w.urgent && w.entries.len() < QUEUE;
+        let gathers = |w: &mut Waiting| !w.closed && !w.urgent && w.entries.len() < QUEUE && w.bytes < QUEUE_BYTES / 2;
         let (mut waiting, _) =
             self.changed.wait_timeout_while(waiting, GATHER, gathers).unwrap_or_else(PoisonError::into_inner);
         waiting.writer_gathers = false;
@@ -234,6 +253,7 @@ impl Recorder {
             process,
             retention,
             since_dropped: None,
+            bytes_since_dropped: 0,
             dropped_at: Instant::now(),
         };
         let write = move || {
@@ -308,6 +328,7 @@ struct Writer {
     process: Process,
     retention: Retention,
     since_dropped: Option<u64>,
+    bytes_since_dropped: usize,
     dropped_at: Instant,
 }
 
@@ -358,11 +379,15 @@ impl Writer {
         // Processes that make one call each share the work: each begins at a point of its own.
         let count = self.since_dropped.get_or_insert_with(|| last.map_or(0, |id| (id.as_u64() >> 13) % DROP_INTERVAL));
         *count += rows;
-        if *count >= DROP_INTERVAL || self.dropped_at.elapsed() >= DROP_TIME {
+        self.bytes_since_dropped += entries.iter().map(|entry| entry.what.bytes()).sum::<usize>();
+        let much = *count >= DROP_INTERVAL || self.bytes_since_dropped >= QUEUE_BYTES;
+        if much || self.dropped_at.elapsed() >= DROP_TIME {
             *count = 0;
+            self.bytes_since_dropped = 0;
             self.dropped_at = Instant::now();
             let oldest = SystemTime::now().checked_sub(self.retention.age).unwrap_or(SystemTime::UNIX_EPOCH);
             database::drop_old(&transaction, self.retention.count, oldest)?;
+            database::drop_large(&transaction, self.retention.bytes)?;
         }
         transaction.commit()?;
         if let Some(last) = last {

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cortex_build::{BackendKind, Plan, Progress, Silent, Workshop, plan};
+use cortex_build::{BackendKind, Plan, Progress, Silent, Trust, Workshop, plan};
+use cortex_docker::{DockerBackend, DockerSettings};
 use cortex_manifest::{InputSchema, InvalidInput, StatePer};
 use cortex_sandbox::{
     Allocation, CacheUsage, Call as SandboxCall, CompiledCache, CompilerProgram, DEFAULT_CACHE_BYTES, Ending, Failure,
@@ -14,7 +15,8 @@ use cortex_sandbox::{
 use serde_json::Value;
 use tokio::sync::broadcast;
 
-use crate::backend::{Backend, LoadFailure, Prepared, SandboxBackend};
+use crate::backend::{LoadFailure, Prepared, SandboxBackend};
+use crate::backends::Backends;
 use crate::call::Clock;
 use crate::error::RuntimeError;
 use crate::event::{EVENTS, Event, Reloaded};
@@ -53,6 +55,8 @@ pub struct Settings {
     /// What compiles components that nobody built here; without one, this process does, and neither its time nor its memory
     /// is bounded.
     pub compiler: Option<CompilerProgram>,
+    /// The container engine, and what images are made of. Its home is this one.
+    pub docker: DockerSettings,
     /// Never fetch anything.
     pub offline: bool,
     /// How many calls run and wait; `None` lets them all in.
@@ -88,6 +92,7 @@ impl Settings {
             environment: BTreeMap::new(),
             cache_bytes: DEFAULT_CACHE_BYTES,
             compiler: None,
+            docker: DockerSettings::default(),
             offline: false,
             queue: None,
             retention: Retention::default(),
@@ -144,7 +149,7 @@ pub struct Runtime(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     registry: Registry,
-    backend: SandboxBackend,
+    backends: Backends,
     pub(crate) ready: ReadyTools,
     operator: Operator,
     pub(crate) flights: Arc<Flights>,
@@ -170,19 +175,28 @@ impl Runtime {
         let cache = CompiledCache::new(&sandbox, settings.home.join("compiled"), settings.cache_bytes)
             .compiling_with(compile_limits(&settings.policy.spec().compile), settings.compiler);
         let workshop = Workshop::new(&settings.home, settings.offline);
+        let docker = DockerSettings { home: settings.home.clone(), offline: settings.offline, ..settings.docker };
+        // A process of one call has nothing for a container to wait for.
+        let keeps = matches!(settings.allocation, Allocation::Pooled { .. });
+        let backends = Backends {
+            sandbox: SandboxBackend { sandbox, cache, workshop, policy: settings.policy.clone() },
+            bases: docker.bases.clone(),
+            docker: DockerBackend::new(docker, keeps),
+        };
         let identities = Identities::claim(&settings.home)?;
         let flights = Arc::new(Flights::default());
         let recorder =
             Recorder::start(&settings.home, identities.process()?, Arc::clone(&flights), settings.retention)?;
         Ok(Self(Arc::new(Inner {
             registry: Registry::new(settings.manifests),
-            backend: SandboxBackend { sandbox, cache, workshop },
+            backends,
             ready: ReadyTools::new(settings.watched),
             operator: Operator {
                 policy: settings.policy,
                 environment: settings.environment,
                 secrets: Secrets::new(&settings.home),
                 states: States::new(&settings.home),
+                home: settings.home.clone(),
                 ceiling: settings.ceiling,
             },
             flights,
@@ -290,14 +304,38 @@ impl Runtime {
 
     /// Builds a tool and compiles it for this machine. `force` builds what is there already. Blocks.
     pub fn build(&self, tool: &str, force: bool, progress: &dyn Progress) -> Result<Prepared, RuntimeError> {
+        self.build_for(tool, None, force, false, progress)
+    }
+
+    /// The same for one backend, whichever the plan names. `trust`: also a source that the policy does not trust. Blocks.
+    pub fn build_for(
+        &self,
+        tool: &str,
+        backend: Option<BackendKind>,
+        force: bool,
+        trust: bool,
+        progress: &dyn Progress,
+    ) -> Result<Prepared, RuntimeError> {
         let found = self.tool(tool)?;
-        Ok(self.0.backend.prepare(&found, force, progress)?)
+        let trust = match self.0.operator.policy.trust(&found) {
+            Trust::Untrusted if trust => Trust::ThisOnce,
+            trust => trust,
+        };
+        Ok(self.0.backends.prepare(&found, backend, force, trust, progress)?)
+    }
+
+    pub(crate) fn manifests(&self) -> &[PathBuf] {
+        self.0.registry.folders()
+    }
+
+    pub(crate) fn backends(&self) -> &Backends {
+        &self.0.backends
     }
 
     /// The digest of a tool's component, if it is built. Builds nothing. Blocks.
     pub fn built(&self, tool: &str) -> Result<Option<String>, RuntimeError> {
         let found = self.tool(tool)?;
-        self.0.backend.built(&found).map_err(|error| LoadFailure::building(&found, &error).into())
+        self.0.backends.sandbox.built(&found).map_err(|error| LoadFailure::building(&found, &error).into())
     }
 
     /// Looks at the files of all tools that are ready, and swaps those that have changed: calls go on with the old version
@@ -307,7 +345,7 @@ impl Runtime {
         let inner = &self.0;
         let changed = inner.ready.changed();
         let reload = |reference: String| {
-            let loaded = inner.ready.load(&inner.registry, &inner.backend, &inner.operator, &reference, progress);
+            let loaded = inner.ready.load(&inner.registry, &inner.backends, &inner.operator, &reference, progress);
             let error = match loaded {
                 Ok(Ok(_)) => None,
                 Ok(Err(failed)) => Some(failed.failure.message),
@@ -327,25 +365,24 @@ impl Runtime {
 
     /// Waits until every execution is written, if this is the last clone, and says whether recording failed.
     pub fn close(self) -> Result<(), RuntimeError> {
-        Arc::into_inner(self.0).map_or(Ok(()), |mut inner| inner.recorder.close())
+        Arc::into_inner(self.0).map_or(Ok(()), |mut inner| {
+            inner.backends.docker.close();
+            inner.recorder.close()
+        })
     }
 
     /// What the cache of compiled code holds.
     pub fn cache_usage(&self) -> Result<CacheUsage, RuntimeError> {
-        Ok(self.0.backend.cache.usage()?)
+        Ok(self.0.backends.sandbox.cache.usage()?)
     }
 
     /// Drops compiled code, the longest unused first, until at most `keep_bytes` are left. Returns the bytes freed.
     pub fn prune_cache(&self, keep_bytes: u64) -> Result<u64, RuntimeError> {
-        Ok(self.0.backend.cache.prune(keep_bytes)?)
+        Ok(self.0.backends.sandbox.cache.prune(keep_bytes)?)
     }
 }
 
 impl Inner {
-    pub(crate) fn backend_kind(&self) -> BackendKind {
-        self.backend.kind()
-    }
-
     /// Tells those who watch, if there are any.
     pub(crate) fn tell(&self, event: impl FnOnce() -> Event) {
         if self.events.receiver_count() > 0 {
@@ -368,7 +405,7 @@ impl Inner {
         }
         let load = move || {
             let progress: &dyn Progress = progress.as_deref().unwrap_or(&Silent);
-            inner.ready.load(&inner.registry, &inner.backend, &inner.operator, &tool, progress)
+            inner.ready.load(&inner.registry, &inner.backends, &inner.operator, &tool, progress)
         };
         // Building and compiling block; other calls go on meanwhile.
         tokio::task::spawn_blocking(load).await.map_err(|error| RuntimeError::Io(std::io::Error::other(error)))?

@@ -1,5 +1,6 @@
 //! Files of variables that come with a tool: `NAME=value` lines, as in the original system's `env_file`.
 
+use std::io;
 use std::path::Path;
 
 use cortex_manifest::{ManifestPath, VariableName};
@@ -11,7 +12,13 @@ use crate::error::RuntimeError;
 pub(crate) fn from_files(root: &Path, files: &[ManifestPath]) -> Result<Vec<(String, String)>, RuntimeError> {
     let mut all = Vec::new();
     for file in files {
-        all.extend(fs::read_to_string(root.join(file.as_path()))?.lines().filter_map(variable));
+        let path = root.join(file.as_path());
+        // A link that comes with a tool could give it any file of the host's that has lines with an equals sign.
+        if !fs::canonicalize(&path)?.starts_with(fs::canonicalize(root)?) {
+            let problem = format!("`{}` leads out of the tool's folder", path.display());
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, problem).into());
+        }
+        all.extend(fs::read_to_string(path)?.lines().filter_map(variable));
     }
     Ok(all)
 }

@@ -1,6 +1,7 @@
 //! The generated host side of the `tool` world. Alone in its file, since generated code keeps no house rules.
 
 /// What a tool may import besides WASI.
+#[expect(clippy::error_impl_error, reason = "the name is that of `wasi:keyvalue`")]
 pub(crate) mod capabilities {
     wasmtime::component::bindgen!({
         path: "../../wit",

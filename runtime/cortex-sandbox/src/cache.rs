@@ -215,10 +215,10 @@ impl CompiledCache {
         self.write(component, &code).map_err(io_error)?;
         // Nobody waits for a lock file that is gone: whoever holds the old one finds the entry written.
         let _ = fs::remove_file(self.file(component, "lock"));
-        let compiled = self.read(sandbox, component);
+        let loaded = self.read(sandbox, component);
         self.prune(self.limit_bytes).map_err(io_error)?;
         let unreadable = || io_error(io::Error::other("compiled code could not be read back"));
-        Ok((Component::new(sandbox, &compiled.ok_or_else(unreadable)?)?, false))
+        Ok((Component::new(sandbox, &loaded.ok_or_else(unreadable)?)?, false))
     }
 
     /// Loads what is there and sound. Anything else counts as absent: it is compiled anew and replaced.

@@ -114,6 +114,12 @@ pub struct Usage {
     pub instantiate_us: u64,
     /// HTTP requests, refused ones included.
     pub http_requests: u64,
+    /// Bytes of the bodies of all requests.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub http_sent_bytes: u64,
+    /// Bytes of the bodies of all answers.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub http_received_bytes: u64,
     /// Bytes written to files.
     #[serde(skip_serializing_if = "is_zero")]
     pub file_bytes: u64,

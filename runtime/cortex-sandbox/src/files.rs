@@ -32,6 +32,8 @@ pub struct FileLimits {
     pub created: u64,
     /// Bytes of one path.
     pub path_bytes: u64,
+    /// Entries of a folder that is listed.
+    pub listed: u64,
 }
 
 impl FileLimits {
@@ -41,9 +43,11 @@ impl FileLimits {
         created: 1000,
         // What Linux itself takes in one go.
         path_bytes: 4096,
+        // wasmtime holds all of them in memory, some hundred bytes each.
+        listed: 100_000,
     };
     /// The most that an operator's defaults let a manifest ask for.
-    pub(crate) const CEILING: Self = Self { bytes: 64 << 30, created: 1_000_000, path_bytes: 4096 };
+    pub(crate) const CEILING: Self = Self { bytes: 64 << 30, created: 1_000_000, path_bytes: 4096, listed: 1_000_000 };
 }
 
 /// The limits of files that a manifest or a caller sets; the rest stays as it was.
@@ -55,6 +59,8 @@ pub struct FileOverrides {
     pub created: Option<u64>,
     /// See [`FileLimits::path_bytes`].
     pub path_bytes: Option<u64>,
+    /// See [`FileLimits::listed`].
+    pub listed: Option<u64>,
 }
 
 /// A folder of the host that a guest may open.

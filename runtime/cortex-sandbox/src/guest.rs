@@ -1,5 +1,8 @@
 //! The host's side of one call: what the guest was granted, and the state behind its WASI imports.
 
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use wasmtime::component::ResourceTable;
@@ -40,6 +43,8 @@ pub struct Grants {
     pub operator: OperatorRules,
     /// What requests carry, and what must not come back.
     pub secrets: Vec<Secret>,
+    /// Services on this machine, by their own names.
+    pub services: Vec<Service>,
     /// Values of the tool's own.
     pub state: Option<StateHandle>,
     /// What was asked for and not granted, for the record.
@@ -55,6 +60,25 @@ pub struct OperatorRules {
     pub denied: Vec<NetworkRule>,
     /// The tool as the operator's file names it, for messages.
     pub tool: String,
+}
+
+/// A service that a tool reaches under its name and no other: `http://name:port`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// The name.
+    pub name: String,
+    /// A JSON object of its ports and the loopback ports where they are, which is there for as long as the service runs.
+    pub ports: PathBuf,
+}
+
+impl Service {
+    /// The address of one of its ports, if it runs. Port 80 stands for the only one.
+    pub(crate) fn address(&self, port: u16) -> Option<SocketAddr> {
+        let ports: BTreeMap<u16, u16> = serde_json::from_slice(&fs_err::read(&self.ports).ok()?).ok()?;
+        let only = || if port == 80 && ports.len() == 1 { ports.values().next().copied() } else { None };
+        let port = ports.get(&port).copied().or_else(only)?;
+        Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+    }
 }
 
 /// Something that a tool asked for and did not get.

@@ -94,6 +94,9 @@ enum Returned {
     BadArguments(json::ConversionError),
 }
 
+/// How many things that a tool was not granted are told of when it fails.
+const REFUSALS_TOLD: usize = 8;
+
 /// The longest error message that is kept from a guest. Agents read it; the rest is in the logs.
 const MESSAGE_BYTES: usize = 4096;
 
@@ -249,6 +252,8 @@ fn finish(
         wall_us: micros(started.elapsed()),
         instantiate_us: micros(instantiated - started),
         http_requests: account.requests,
+        http_sent_bytes: account.sent_bytes,
+        http_received_bytes: account.received_bytes,
         file_bytes,
         files_created,
         random_bytes: guest.usage.random_bytes,
@@ -351,9 +356,13 @@ impl Outcome {
 fn not_granted(outcome: &mut Outcome, refused: &[Refusal]) {
     outcome.decisions.extend(refused.iter().map(|refusal| refusal.decision.clone()));
     let failed = matches!(outcome.ending, Ending::ToolError | Ending::Trap | Ending::InvalidOutput);
-    if let (true, Some(failure), Some(first)) = (failed, &mut outcome.error, refused.first()) {
-        let Decision { capability, target, .. } = &first.decision;
-        failure.hint.get_or_insert_with(|| format!("the tool was not granted {capability} `{target}`: {}", first.hint));
+    if let (true, Some(failure)) = (failed && !refused.is_empty(), &mut outcome.error) {
+        // Which of them it was is the tool's to know.
+        let lines = refused.iter().take(REFUSALS_TOLD).map(|Refusal { decision, hint }| {
+            let Decision { capability, target, .. } = decision;
+            format!("the tool was not granted {capability} `{target}`: {hint}")
+        });
+        failure.hint.get_or_insert_with(|| lines.collect::<Vec<_>>().join("\n"));
     }
 }
 

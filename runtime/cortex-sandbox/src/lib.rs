@@ -36,7 +36,7 @@ pub use component::{Component, Contract, Function};
 pub use ending::{Captured, Decision, Ending, Failure, Outcome, Usage};
 pub use engine::{Allocation, ENGINE_VERSION, Sandbox, SandboxError};
 pub use files::{FileLimits, FileOverrides, Folder};
-pub use guest::{Grants, OperatorRules, Refusal};
+pub use guest::{Grants, OperatorRules, Refusal, Service};
 pub use invoke::{Answer, Call, Interrupt};
 pub use json::ConversionError;
 pub use limits::{LimitError, LimitSource, Limits, Overrides};

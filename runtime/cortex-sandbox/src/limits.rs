@@ -64,6 +64,7 @@ macro_rules! for_each_limit {
         $each!("disk", files.bytes, bytes);
         $each!("files.created", files.created, count);
         $each!("files.path", files.path_bytes, bytes);
+        $each!("files.listed", files.listed, count);
         $each!("http.requests", http.requests, count);
         $each!("http.concurrent", http.concurrent, count);
         $each!("http.request", http.request_bytes, bytes);

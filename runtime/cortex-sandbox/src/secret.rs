@@ -52,9 +52,19 @@ impl Secret {
     }
 
     /// The value as it may stand in text: plain, in JSON, in a URL.
-    fn forms(&self) -> [String; 3] {
+    fn forms(&self) -> [String; 4] {
         let json = serde_json::Value::String(self.value.clone()).to_string();
-        [self.value.clone(), json[1..json.len() - 1].to_owned(), percent_encoded(&self.value)]
+        let json = &json[1..json.len() - 1];
+        // As Python writes JSON, and whoever else keeps to ASCII.
+        let ascii = json.chars().fold(String::with_capacity(json.len()), |mut text, c| {
+            if c.is_ascii() {
+                text.push(c);
+            } else {
+                text.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+            }
+            text
+        });
+        [self.value.clone(), json.to_owned(), ascii, percent_encoded(&self.value)]
     }
 }
 

@@ -137,11 +137,17 @@ impl Guest {
         if let Some(StateHandle(state)) = &self.grants().state {
             return Ok(Arc::clone(state));
         }
-        // What was asked for and refused is in the record already, with the line that would allow it.
-        if !self.grants().refused.iter().any(|refusal| refusal.decision.capability == "state") {
-            let failure =
-                Failure::new(Ending::Denied.as_str(), "the tool has no state: its manifest does not ask for it")
-                    .with_hint("add to the manifest:\npermissions:\n  state: true");
+        let asked = self.grants().refused.iter().find(|refusal| refusal.decision.capability == "state");
+        if let Some(refusal) = asked {
+            // That is in the record already.
+            let reason = refusal.decision.reason.as_deref().unwrap_or_default();
+            let failure = Failure::new(Ending::Denied.as_str(), format!("the tool was not granted state: {reason}"))
+                .with_hint(refusal.hint.clone());
+            self.refuse(None, Ending::Denied, failure);
+        } else {
+            let message = "the tool has no state: its manifest does not ask for it";
+            let failure = Failure::new(Ending::Denied.as_str(), message)
+                .with_hint("add to the manifest:\npermissions:\n  state: true");
             self.refuse(Some(refused("the manifest does not ask for it")), Ending::Denied, failure);
         }
         Err(StateError::NotGranted)

@@ -120,7 +120,7 @@ impl McpServer {
     /// Serves one client over standard input and output, until it closes them or `stop` is cancelled.
     pub async fn serve_stdio(&self, stop: CancellationToken) -> Result<(), McpError> {
         let handler = Handler::new(Arc::clone(&self.0));
-        let begun = handler.serve_with_ct(stdio_pipes(), stop).await;
+        let begun = Box::pin(handler.serve_with_ct(stdio_pipes(), stop)).await;
         let session = match begun {
             Ok(session) => session,
             // A client that goes before it said anything has ended well: that is how one looks whether a server starts.

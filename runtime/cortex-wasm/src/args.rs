@@ -1,13 +1,12 @@
 //! The command line, as typed.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use cortex_manifest::{ByteSize, Capability, Fuel, ManifestError, Milliseconds, Resources, VariableName};
-use cortex_runtime::{BuilderKind, LANGUAGES, Overrides, limits_of};
+use cortex_runtime::{BackendKind, BuilderKind, LANGUAGES, Overrides, limits_of};
 
 use crate::exit_status;
 
@@ -55,6 +54,18 @@ pub(crate) enum Command {
     Plan(Tool),
     /// Build tools and compile them for this machine
     Build(Build),
+    /// Print the Dockerfile that a tool's image is built from
+    Dockerfile(Tool),
+    /// List the images of tools, or remove old ones
+    Image(Image),
+    /// List the containers that belong to this home
+    Ps(Reading),
+    /// Kill and remove containers
+    Stop(Container),
+    /// Print what containers have written
+    Logs(Container),
+    /// Start and stop the services that tools may be granted
+    Relic(Relic),
     /// Run tools' health checks and examples
     Test(Test),
     /// Write a new tool that works, to begin with
@@ -73,7 +84,7 @@ pub(crate) enum Command {
     Revoke(Grant),
     /// Keep, list or forget secrets
     Secret(Secret),
-    /// Offer the tools to agents over the Model Context Protocol
+    /// Offer the tools to an agent over the Model Context Protocol, on standard input and output
     Mcp(Mcp),
     /// Serve the tools over HTTP and MCP, with a console
     Serve(Serve),
@@ -197,8 +208,93 @@ pub(crate) struct Build {
     /// Build even what is there already
     #[arg(long)]
     pub(crate) force: bool,
+    /// Build here what comes from elsewhere: its author's code runs on this machine
+    #[arg(long)]
+    pub(crate) trust: bool,
+    /// What to build for, instead of what the plan names
+    #[arg(long, value_enum)]
+    pub(crate) backend: Option<Target>,
     #[command(flatten)]
     pub(crate) reading: Reading,
+}
+
+/// What a tool can be built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Target {
+    /// A component
+    Wasm,
+    /// An image
+    Docker,
+}
+
+impl Target {
+    pub(crate) fn kind(self) -> BackendKind {
+        match self {
+            Self::Wasm => BackendKind::Wasm,
+            Self::Docker => BackendKind::Docker,
+        }
+    }
+}
+
+/// Images.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Image {
+    #[command(subcommand)]
+    pub(crate) action: ImageAction,
+}
+
+/// What to do with images.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImageAction {
+    /// Show them, the newest of a tool first
+    List(Reading),
+    /// Remove all but the newest of every tool
+    Prune {
+        /// How many of a tool to keep
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        keep: usize,
+    },
+}
+
+/// Relics.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Relic {
+    #[command(subcommand)]
+    pub(crate) action: RelicAction,
+}
+
+/// What to do with relics.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RelicAction {
+    /// Start a relic and what it depends on, and wait until it answers
+    Start {
+        /// The relic's name
+        name: String,
+    },
+    /// Stop a relic; what it kept stays
+    Stop {
+        /// The relic's name
+        name: String,
+        /// Remove what it kept as well
+        #[arg(long)]
+        volumes: bool,
+    },
+    /// Show whether a relic runs, and where its ports are
+    Status {
+        /// The relic's name
+        name: String,
+        #[command(flatten)]
+        reading: Reading,
+    },
+    /// Show all relics there are
+    List(Reading),
+}
+
+/// Containers of one name.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Container {
+    /// A container's name or id, or the tool that it runs
+    pub(crate) name: String,
 }
 
 /// Tests tools.
@@ -353,15 +449,12 @@ pub(crate) enum SecretAction {
     },
 }
 
-/// Offers the tools over MCP.
+/// Offers the tools over MCP, on standard input and output. `serve` does so over HTTP, at `/mcp`.
 #[derive(Debug, ClapArgs)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Mcp {
     #[command(subcommand)]
     pub(crate) action: Option<McpAction>,
-    /// Serve HTTP at `/mcp` of a loopback address, such as `127.0.0.1:8087`, instead of standard input and output
-    #[arg(long, value_name = "ADDRESS")]
-    pub(crate) listen: Option<SocketAddr>,
     /// Let agents search, build and write tools; new ones are written into this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) meta_tools: Option<PathBuf>,
@@ -434,15 +527,23 @@ impl Command {
             Self::Show(tool)
             | Self::Plan(tool)
             | Self::Audit(tool)
+            | Self::Dockerfile(tool)
             | Self::Policy(Policy { action: PolicyAction::Explain(tool) }) => tool.reading.format,
             Self::List(reading)
             | Self::Version(reading)
             | Self::Doctor(reading)
+            | Self::Ps(reading)
+            | Self::Image(Image { action: ImageAction::List(reading) })
+            | Self::Relic(Relic { action: RelicAction::List(reading) | RelicAction::Status { reading, .. } })
             | Self::Toolchain(Toolchain { action: ToolchainAction::List(reading) })
             | Self::Policy(Policy { action: PolicyAction::Check(reading) })
             | Self::Secret(Secret { action: SecretAction::List(reading) })
             | Self::Cache(Cache { action: Some(CacheAction::Info(reading)) }) => reading.format,
             Self::Cache(_)
+            | Self::Image(_)
+            | Self::Relic(_)
+            | Self::Stop(_)
+            | Self::Logs(_)
             | Self::New(_)
             | Self::Toolchain(_)
             | Self::Grant(_)

@@ -3,6 +3,7 @@
 mod audit;
 mod build;
 mod cache;
+mod container;
 mod doctor;
 mod executions;
 mod list;
@@ -10,6 +11,7 @@ mod mcp;
 mod new;
 mod plan;
 mod policy;
+mod relic;
 mod run;
 mod secret;
 mod serve;
@@ -64,6 +66,12 @@ fn with_runtime(command: Command, global: &Global, printer: &Printer) -> anyhow:
         Command::Show(tool) => show::execute(&tool, &runtime, printer),
         Command::Plan(tool) => plan::execute(&tool, &runtime, printer),
         Command::Build(build) => build::execute(&build, &runtime, printer),
+        Command::Dockerfile(tool) => container::dockerfile(&tool, &runtime, printer),
+        Command::Image(image) => container::image(&image, &runtime, printer),
+        Command::Relic(relic) => relic::execute(&relic, &runtime, printer),
+        Command::Ps(reading) => container::list(reading, &runtime, printer),
+        Command::Stop(container) => container::stop(&container, &runtime, printer),
+        Command::Logs(container) => container::logs(&container, &runtime, printer),
         Command::Test(test) => test::execute(&test, &runtime, printer),
         Command::Cache(cache) => cache::execute(&cache, &runtime, printer),
         Command::Audit(tool) => audit::execute(&tool, &runtime, printer),
@@ -103,6 +111,7 @@ fn settings(global: &Global) -> anyhow::Result<Settings> {
         // This program again: what is compiled there can use up neither this process's memory nor its time.
         compiler: environment::this_program()
             .map(|program| CompilerProgram { program, arguments: vec!["compile".into()] }),
+        docker: environment::docker()?,
         ..Settings::new(environment::home()?)
     })
 }

@@ -42,6 +42,10 @@ fn print_text(error: &anyhow::Error, runtime: Option<&RuntimeError>, hint: Optio
             compiler_said(failure.details.as_ref(), printer);
             printer.error(&failure.message, hint);
         }
+        Some(RuntimeError::Docker(docker)) => {
+            docker.log().into_iter().for_each(|log| printer.fenced(log));
+            printer.error(&format!("{error:#}"), hint);
+        }
         _ => printer.error(&format!("{error:#}"), hint),
     }
 }
@@ -55,10 +59,13 @@ pub(crate) fn compiler_said(details: Option<&serde_json::Value>, printer: &Print
 
 fn classify(error: &RuntimeError) -> (ExitStatus, &'static str) {
     let status = match error {
-        RuntimeError::UnknownTool { .. } | RuntimeError::NoTool { .. } | RuntimeError::Manifest(_) => {
-            ExitStatus::Manifest
-        }
+        RuntimeError::UnknownTool { .. }
+        | RuntimeError::UnknownRelic { .. }
+        | RuntimeError::NoTool { .. }
+        | RuntimeError::Manifest(_) => ExitStatus::Manifest,
         RuntimeError::Limit(_) => ExitStatus::Denied,
+        RuntimeError::Docker(docker) if docker.is_unavailable() => ExitStatus::Internal,
+        RuntimeError::Docker(_) => ExitStatus::Build,
         RuntimeError::NotReady { ending, .. } => ExitStatus::of_ending(*ending),
         // What is left is this machine's: the engine, the disk, the database.
         _ => ExitStatus::Internal,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cortex_runtime::{LogLine, Observer, Progress, ToolProgress};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use serde::Serialize;
 
 use crate::environment;
@@ -78,14 +78,12 @@ impl Printer {
 
     /// The progress of a build: one line that changes on a terminal, one line a step elsewhere.
     pub(crate) fn progress(&self) -> Arc<Reporter> {
-        let bar = self.animated.then(|| {
-            let bar = ProgressBar::new_spinner();
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
-                bar.set_style(style);
-            }
-            bar
-        });
-        Arc::new(Reporter { printer: self.clone(), bar })
+        Arc::new(Reporter { printer: self.clone(), bar: self.animated.then(spinner), tool: None })
+    }
+
+    /// The progress of several things at a time.
+    pub(crate) fn board(&self, things: usize) -> Board {
+        Board { printer: self.clone(), bars: self.animated.then(MultiProgress::new), several: things > 1 }
     }
 }
 
@@ -103,19 +101,72 @@ fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(written).collect())
 }
 
+fn spinner() -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    let amount = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        let (done, total) = (state.pos(), state.len().unwrap_or_default());
+        if let Some(full) = (done * 20).checked_div(total) {
+            let full = usize::try_from(full).unwrap_or_default();
+            let (full, left) = ("#".repeat(full), ".".repeat(20_usize.saturating_sub(full)));
+            // There is nobody to tell that a terminal is gone.
+            let _ = write!(out, " [{full}{left}] {} of {} MB", done >> 20, total >> 20);
+        }
+    };
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}{msg}{amount} ({elapsed})") {
+        bar.set_style(style.with_key("amount", amount));
+    }
+    bar
+}
+
+/// One line for each thing that goes on.
+#[derive(Debug)]
+pub(crate) struct Board {
+    printer: Printer,
+    bars: Option<MultiProgress>,
+    several: bool,
+}
+
+impl Board {
+    /// A line for a tool, which is gone when it is dropped.
+    pub(crate) fn line(&self, tool: &str) -> Arc<Reporter> {
+        let bar = self.bars.as_ref().map(|bars| bars.add(spinner()));
+        Arc::new(Reporter { printer: self.printer.clone(), bar, tool: self.several.then(|| format!("{tool}: ")) })
+    }
+
+    /// Prints without disturbing the lines.
+    pub(crate) fn pause(&self, print: impl FnOnce()) {
+        match &self.bars {
+            Some(bars) => bars.suspend(print),
+            None => print(),
+        }
+    }
+}
+
 /// Says what happens before there is a result: of a build, and of a tool that runs.
 #[derive(Debug)]
 pub(crate) struct Reporter {
     printer: Printer,
     /// A line that changes. It is wiped when the last holder drops it.
     bar: Option<ProgressBar>,
+    /// Before every line, where there are several.
+    tool: Option<String>,
 }
 
 impl Progress for Reporter {
     fn step(&self, line: &str) {
-        let Some(bar) = &self.bar else { return self.printer.note(line) };
+        let tool = self.tool.as_deref().unwrap_or_default();
+        let Some(bar) = &self.bar else { return self.printer.note(&format!("{tool}{line}")) };
+        bar.set_prefix(tool.to_owned());
         bar.enable_steady_tick(Duration::from_millis(100));
         bar.set_message(line.to_owned());
+        bar.set_length(0);
+    }
+
+    fn amount(&self, done: u64, total: u64) {
+        let Some(bar) = &self.bar else { return };
+        // The total is an estimate: a bar that is full waits for the end.
+        bar.set_length(total);
+        bar.set_position(done.min(total));
     }
 }
 

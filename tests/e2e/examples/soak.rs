@@ -164,7 +164,7 @@ fn kinds(port: u16) -> Vec<Kind> {
         },
         given_up("sleeps", json!({"ms": 86_400_000})),
         given_up("endless", json!({})),
-        given_up("files", json!({"do": [["write", "/out/c", 1], ["overwrite", "/out/c", 1_000_000_000]]})),
+        given_up("writes", json!({"do": [["write", "/out/c", 1], ["overwrite", "/out/c", 1_000_000_000_000_u64]]})),
         given_up("fetches", json!({"authority": server, "path": "/silence"})),
     ]
 }
@@ -187,6 +187,7 @@ fn prepare(home: &Path, port: u16) -> Result<Runtime, Box<dyn Error>> {
         ("sleeps", guests::LIMIT_SLEEPS, "timeout: 1h", ""),
         ("fetches", guests::NETWORK_FETCHES, "timeout: 1h", &network),
         ("files", guests::CAPABILITY_FILES, "fuel: 1T, timeout: 1h, disk: 10K", files),
+        ("writes", guests::CAPABILITY_FILES, "fuel: 1T, timeout: 1h, disk: 60G", files),
         ("state", guests::CAPABILITY_HOST, "", "permissions: { state: true }\n"),
     ] {
         let folder = tools.join(name);

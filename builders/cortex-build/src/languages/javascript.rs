@@ -2,7 +2,7 @@
 //!
 //! A module with a default export is called as a function; anything else is a program. `languages/javascript/` holds what
 //! the engine leaves to its host. The engine is `QuickJS` with an event loop of our own; a program that names what only
-//! SpiderMonkey has gets that.
+//! `SpiderMonkey` has gets that.
 
 mod bundle;
 mod engine;

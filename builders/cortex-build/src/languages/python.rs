@@ -150,7 +150,11 @@ fn pip() -> Step {
 }
 
 fn install(folder: &Path, _: &dyn Progress) -> Result<(), BuildError> {
+    // What pip fetches lies here first, where it is counted, and on the same disk, so that it only has to be renamed.
+    let temporary = folder.join("tmp");
+    fs::create_dir_all(&temporary)?;
     pip()
+        .env("TMPDIR", &temporary)
         .args(["--require-hashes", "--no-deps", "--upgrade", "--target"])
         .args([folder])
         .args(["-r".as_ref(), folder.join("requirements.txt").as_os_str()])

@@ -12,6 +12,13 @@ const RUNNER: &str = include_str!("../../glue/run.py");
 /// Wheels only: nothing of a package runs while it is installed.
 const INSTALL: &str = "pip install --no-cache-dir --disable-pip-version-check --no-input --root-user-action=ignore --only-binary=:all: --prefix=/packages";
 
+/// Modules of the standard library that are compiled once, in a layer that all tools share: images of Python come without, and a
+/// call could not keep what it compiles.
+const COMPILED: &str = "argparse, asyncio, base64, collections, contextlib, csv, dataclasses, datetime, decimal, email.message, enum, \
+                        functools, hashlib, html, http.client, inspect, io, itertools, json, logging, math, os, pathlib, random, re, \
+                        shutil, socket, sqlite3, ssl, statistics, string, subprocess, tempfile, textwrap, threading, time, traceback, \
+                        typing, unicodedata, urllib.request, uuid, xml.etree.ElementTree, zipfile, zoneinfo";
+
 pub(super) fn recipe(source: &Source<'_>) -> Result<Recipe, DockerError> {
     let entry = source_entry(BuilderKind::Python, source.spec, source.folder)
         .filter(|entry| source.tree.contains(&entry.path.to_string_lossy()))
@@ -34,6 +41,7 @@ pub(super) fn recipe(source: &Source<'_>) -> Result<Recipe, DockerError> {
         file.line(format!("RUN {INSTALL} -r {} {extra}", super::quoted(&files[0])).trim_end());
     }
     file.image(&base);
+    file.line(&format!("RUN python3 -c 'import {COMPILED}'"));
     file.packages(&build.packages);
     file.line(&format!("WORKDIR {ROOT}"));
     file.line("ENV PYTHONDONTWRITEBYTECODE=1");
@@ -41,6 +49,8 @@ pub(super) fn recipe(source: &Source<'_>) -> Result<Recipe, DockerError> {
         file.line("COPY --from=packages /packages /usr/local");
     }
     file.line(&format!("COPY . {ROOT}/"));
+    // A file that is not valid fails when it is called, with its own words.
+    file.line(&format!("RUN python3 -m compileall -q {ROOT} || true"));
     if let Some(command) = &build.build_command {
         file.arguments(&source.arguments());
         file.line(&format!("RUN {command}"));

@@ -271,6 +271,12 @@ pub(crate) struct RawFiles {
     /// path: 1K
     /// ```
     pub(crate) path: Option<Located<RawSize>>,
+    /// Entries that a folder may have that is listed.
+    ///
+    /// ```yaml
+    /// listed: 500000
+    /// ```
+    pub(crate) listed: Option<Located<RawCount>>,
 }
 
 /// What a tool may keep in its state.

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::located::Located;
-use crate::raw::{RawAccess, RawDuration, RawNetworkRule, RawResources, RawSize, RawText, RawVersion};
+use crate::raw::{RawAccess, RawDuration, RawHostPart, RawNetworkRule, RawResources, RawSize, RawText, RawVersion};
 
 /// What an operator of cortex-wasm allows: the file `cortex.yml` of a workspace.
 ///
@@ -208,6 +208,18 @@ pub(crate) struct RawCapabilities {
     /// state: true
     /// ```
     pub(crate) state: Option<bool>,
+    /// What of the host containers may look at.
+    ///
+    /// ```yaml
+    /// host: [proc, sys]
+    /// ```
+    pub(crate) host: Option<Vec<Located<RawHostPart>>>,
+    /// Relics, by name.
+    ///
+    /// ```yaml
+    /// relics: [kv_store]
+    /// ```
+    pub(crate) relics: Option<Vec<Located<String>>>,
 }
 
 /// A folder of the host.

@@ -134,6 +134,7 @@ pub struct Resources {
 pub struct FileResources {
     pub created: Option<Count>,
     pub path_bytes: Option<ByteSize>,
+    pub listed: Option<Count>,
 }
 
 /// What a tool asks to keep in its state.
@@ -277,17 +278,15 @@ fn warm_from_raw(warm: &Located<RawCount>, reuse: bool, problems: &mut Problems)
         // One waits for the single call of its life, the other has no end of them.
         problems.add(warm.at, Rule::WarmAndReuse);
     }
-    match u8::try_from(count) {
-        Ok(count @ ..=WARM_MAX) => count,
-        _ => {
-            problems.add(warm.at, Rule::TooManyWarm { count, limit: WARM_MAX });
-            0
-        }
+    if let Ok(count @ ..=WARM_MAX) = u8::try_from(count) {
+        return count;
     }
+    problems.add(warm.at, Rule::TooManyWarm { count, limit: WARM_MAX });
+    0
 }
 
 /// `[server[:port]/]name[:tag][@sha256:digest]`, as far as no other character can end up in a Dockerfile.
-fn is_image(image: &str) -> bool {
+pub(crate) fn is_image(image: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
     image.len() <= 255 && image.starts_with(|c: char| c.is_ascii_alphanumeric()) && image.chars().all(allowed)
 }
@@ -370,6 +369,7 @@ impl Resources {
             files: raw.files.as_ref().map(|raw| FileResources {
                 created: quantity_of("created", raw.created.as_ref().map(|l| (&l.value.0, l.at)), problems),
                 path_bytes: quantity_of("path", raw.path.as_ref().map(|l| (&l.value.0, l.at)), problems),
+                listed: quantity_of("listed", raw.listed.as_ref().map(|l| (&l.value.0, l.at)), problems),
             }),
             state: raw.state.as_ref().map(|raw| StateResources {
                 keys: quantity_of("keys", raw.keys.as_ref().map(|l| (&l.value.0, l.at)), problems),

@@ -66,6 +66,13 @@ pub enum HostPart {
     Sys,
 }
 
+pub(crate) fn host_part(raw: RawHostPart) -> HostPart {
+    match raw {
+        RawHostPart::Proc => HostPart::Proc,
+        RawHostPart::Sys => HostPart::Sys,
+    }
+}
+
 impl HostPart {
     pub fn as_str(self) -> &'static str {
         match self {
@@ -145,10 +152,7 @@ impl Permissions {
             permissions.secrets.extend(SecretRequest::from_raw(secret, problems));
         }
         for part in raw.host.unwrap_or_default() {
-            let part = match part.value {
-                RawHostPart::Proc => HostPart::Proc,
-                RawHostPart::Sys => HostPart::Sys,
-            };
+            let part = host_part(part.value);
             if !permissions.host.contains(&part) {
                 permissions.host.push(part);
             }

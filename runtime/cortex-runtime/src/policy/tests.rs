@@ -39,6 +39,7 @@ fn operator(policy: &str) -> Operator {
         environment: BTreeMap::from([variable("LANG", "C"), variable("CORTEX_SECRET_KEY", "s3cret-value")]),
         secrets: Secrets::new(Path::new("/nowhere")),
         states: States::new(Path::new("/nowhere")),
+        home: "/nowhere".into(),
         ceiling: Limits::CEILING,
     }
 }

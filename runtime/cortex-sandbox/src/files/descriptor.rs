@@ -273,6 +273,11 @@ impl HostDescriptor for Guest {
     }
 
     async fn read_directory(&mut self, fd: Fd) -> FsResult<Resource<DirectoryEntryStream>> {
+        if let Ok(Descriptor::Dir(folder)) = self.table.get(&fd) {
+            let (folder, quota) = (Arc::clone(&folder.dir), self.quota());
+            let listed = tokio::task::spawn_blocking(move || quota.list(&folder)).await;
+            listed.map_err(FsError::trap)??.map_err(ErrorCode::from)?;
+        }
         HostDescriptor::read_directory(&mut self.filesystem(), fd).await
     }
 

@@ -1,5 +1,7 @@
 //! What a call has written to files, and streams that count it.
 
+use std::fs::File;
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -61,6 +63,14 @@ impl Quota {
     pub(crate) fn path(&self, path: &str) -> Result<(), QuotaReached> {
         let most = self.limits.path_bytes;
         if path.len() as u64 <= most { Ok(()) } else { Err(self.enter("files.path", "a longer path", most)) }
+    }
+
+    /// Whether a folder has too many entries to be listed. Reads as many as it may have.
+    pub(crate) fn list(&self, folder: &File) -> io::Result<Result<(), QuotaReached>> {
+        let most = self.limits.listed;
+        let mut entries = cap_primitives::fs::read_base_dir(folder)?;
+        let more = entries.nth(usize::try_from(most).unwrap_or(usize::MAX)).is_some();
+        Ok(if more { Err(self.enter("files.listed", "a listing of more entries", most)) } else { Ok(()) })
     }
 
     fn take(

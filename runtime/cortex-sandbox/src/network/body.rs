@@ -36,6 +36,9 @@ impl Body for RequestBody {
             return Poll::Ready(Some(Err(Error::HttpRequestBodySize(Some(limit)))));
         };
         self.left = left;
+        if sent > 0 {
+            self.ledger.sent(sent);
+        }
         Poll::Ready(frame)
     }
 
@@ -86,6 +89,7 @@ impl ResponseBody {
             return Poll::Ready(Some(Err(Error::HttpResponseBodySize(Some(limit)))));
         };
         self.left = left;
+        self.ledger.received(received);
         Poll::Ready(Some(Ok(frame)))
     }
 }

@@ -39,6 +39,15 @@ pub(crate) struct Client {
 /// The rest of a request's work, once there is an answer: reading the connection.
 pub(crate) type Rest = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
+/// Where a request may go, and why.
+#[derive(Debug)]
+pub(crate) struct Route {
+    rule: String,
+    reach: Reach,
+    /// A service of this machine, which is where it is and is not looked up.
+    address: Option<SocketAddr>,
+}
+
 impl Client {
     pub(crate) async fn send(
         self,
@@ -51,7 +60,8 @@ impl Client {
         })?;
         let (mut parts, body) = request.into_parts();
         let target = self.target(&parts)?;
-        let (rule, reach) = self.permitted(&target)?;
+        let route = self.route(&target)?;
+        let reach = route.reach;
         self.add_secrets(&mut parts, &target, reach)?;
         if let Some(traceparent) = &self.traceparent {
             parts.headers.insert("traceparent", traceparent.clone());
@@ -62,9 +72,7 @@ impl Client {
             |asked: Option<Duration>| asked.map_or(self.limits.timeout, |asked| asked.min(self.limits.timeout));
 
         let connecting = async {
-            let addresses = resolve(&target.host, target.port).await?;
-            self.check_addresses(&target, reach, &addresses)?;
-            self.ledger.allowed(&target, &rule.text);
+            let addresses = self.addresses(&target, &route).await?;
             connect(&target, &addresses).await
         };
         let stream = timeout(patience(options.connect_timeout), connecting).await;
@@ -120,8 +128,41 @@ impl Client {
         })
     }
 
+    /// Where a request may go: to a service of this machine that has the name, or where the rules say.
+    pub(crate) fn route(&self, target: &Target) -> Result<Route, Error> {
+        if let Host::Name(name) = &target.host
+            && let Some(service) = self.grants.services.iter().find(|service| service.name == *name)
+            && !target.https
+        {
+            let Some(address) = service.address(target.port) else {
+                let reason = format!("the relic `{name}` does not run, or not on port {}", target.port);
+                let hint = format!(
+                    "run `cortex-wasm relic start {name}`, and `cortex-wasm relic status {name}` for its ports"
+                );
+                self.ledger.denied(target.to_string(), reason, Some(hint));
+                return Err(Error::HttpRequestDenied);
+            };
+            return Ok(Route { rule: format!("relics: [{name}]"), reach: Reach::Named, address: Some(address) });
+        }
+        let (rule, reach) = self.permitted(target)?;
+        Ok(Route { rule: rule.text.clone(), reach, address: None })
+    }
+
+    /// The addresses of a server, checked, and the request entered as one that goes out.
+    pub(crate) async fn addresses(&self, target: &Target, route: &Route) -> Result<Vec<SocketAddr>, Error> {
+        let addresses = if let Some(address) = route.address {
+            vec![address]
+        } else {
+            let addresses = resolve(&target.host, target.port).await?;
+            self.check_addresses(target, route.reach, &addresses)?;
+            addresses
+        };
+        self.ledger.allowed(target, &route.rule);
+        Ok(addresses)
+    }
+
     /// The rule that covers a request, and which addresses the server may have by all rules together.
-    pub(crate) fn permitted(&self, target: &Target) -> Result<(&NetworkRule, Reach), Error> {
+    fn permitted(&self, target: &Target) -> Result<(&NetworkRule, Reach), Error> {
         let (rule, asked) = self.asked(target)?;
         let operator = &self.grants.operator;
         if let Some(rule) = operator.denied.iter().find(|rule| rule.covers_anyhow(target)) {
@@ -187,7 +228,7 @@ impl Client {
     }
 
     /// One address that may not be reached is enough: which one is connected to would be up to chance.
-    pub(crate) fn check_addresses(&self, target: &Target, reach: Reach, addresses: &[SocketAddr]) -> Result<(), Error> {
+    fn check_addresses(&self, target: &Target, reach: Reach, addresses: &[SocketAddr]) -> Result<(), Error> {
         let refused = addresses.iter().map(|address| (address.ip(), Class::of(address.ip())));
         let Some((address, class)) = refused.into_iter().find(|(_, class)| !reach.allows(*class)) else {
             return Ok(());

@@ -16,7 +16,7 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::guest::Grants;
 use crate::network::client::Client;
-use crate::network::connect::{Stream, connect_plain, resolve};
+use crate::network::connect::{Stream, connect_plain};
 use crate::network::ledger::{Account, Full, Ledger, Ticket};
 use crate::network::limits::HttpLimits;
 use crate::network::rule::Target;
@@ -74,13 +74,8 @@ impl Egress {
             Request::builder().method(Method::OPTIONS).uri(uri).body(()).map_err(|_| malformed())?.into_parts();
         let target =
             Target { method: "CONNECT".into(), path: String::new(), ..Target::of(&parts).map_err(|_| malformed())? };
-        let (rule, reach) = client.permitted(&target)?;
-        let connecting = async {
-            let addresses = resolve(&target.host, target.port).await?;
-            client.check_addresses(&target, reach, &addresses)?;
-            client.ledger.allowed(&target, &rule.text);
-            connect_plain(&addresses).await
-        };
+        let route = client.route(&target)?;
+        let connecting = async { connect_plain(&client.addresses(&target, &route).await?).await };
         let stream = timeout(client.limits.timeout, connecting).await.map_err(|_| Error::ConnectionTimeout)??;
         Ok(Tunnel { stream: Box::pin(stream), _ticket: ticket })
     }

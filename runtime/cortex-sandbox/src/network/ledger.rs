@@ -14,6 +14,8 @@ pub(crate) struct Ledger(Mutex<Entries>);
 #[derive(Debug, Default)]
 struct Entries {
     requests: u64,
+    sent_bytes: u64,
+    received_bytes: u64,
     open: u64,
     decisions: Vec<Decision>,
     refusal: Option<FirstRefusal>,
@@ -30,6 +32,9 @@ pub(crate) struct FirstRefusal {
 #[derive(Debug, Default)]
 pub(crate) struct Account {
     pub(crate) requests: u64,
+    /// Bytes of all bodies.
+    pub(crate) sent_bytes: u64,
+    pub(crate) received_bytes: u64,
     pub(crate) decisions: Vec<Decision>,
     /// The first refusal: those that follow it often follow from it.
     pub(crate) refusal: Option<FirstRefusal>,
@@ -53,6 +58,16 @@ impl Drop for Ticket {
 }
 
 impl Ledger {
+    /// A piece of a request's body went out.
+    pub(crate) fn sent(&self, bytes: u64) {
+        self.with(|entries| entries.sent_bytes += bytes);
+    }
+
+    /// A piece of an answer's body came in.
+    pub(crate) fn received(&self, bytes: u64) {
+        self.with(|entries| entries.received_bytes += bytes);
+    }
+
     fn with<T>(&self, change: impl FnOnce(&mut Entries) -> T) -> T {
         // Each change is whole before the next statement, so a poisoned lock is still good.
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
@@ -128,6 +143,8 @@ impl Ledger {
     pub(crate) fn take(&self) -> Account {
         self.with(|entries| Account {
             requests: entries.requests,
+            sent_bytes: entries.sent_bytes,
+            received_bytes: entries.received_bytes,
             decisions: std::mem::take(&mut entries.decisions),
             refusal: entries.refusal.take(),
         })

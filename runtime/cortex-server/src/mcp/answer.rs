@@ -21,7 +21,7 @@ pub(super) enum Answer {
     /// It needs something from the client before it can go on.
     Asks(Questions),
     /// It is done, well or badly.
-    Done(Done),
+    Done(Box<Done>),
 }
 
 /// What a tool needs from the client.
@@ -35,7 +35,7 @@ pub(super) struct Questions {
 /// The end of a call.
 #[derive(Debug)]
 pub(super) struct Done {
-    content: Content,
+    content: Parts,
     /// What went wrong, for the reader.
     failure: Option<String>,
     meta: MetaObject,
@@ -44,15 +44,17 @@ pub(super) struct Done {
 /// The object that a tool with `result: content` answers with.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Content {
-    content: Option<Vec<ContentBlock>>,
+struct Parts {
+    #[serde(rename = "content")]
+    blocks: Option<Vec<ContentBlock>>,
     #[serde(default, deserialize_with = "present")]
     structured_content: Option<Value>,
     #[serde(default)]
     is_error: bool,
     description: Option<String>,
     messages: Option<Vec<PromptMessage>>,
-    contents: Option<Vec<ResourceContents>>,
+    #[serde(rename = "contents")]
+    resource: Option<Vec<ResourceContents>>,
     input_requests: Option<BTreeMap<String, InputRequest>>,
     request_state: Option<Value>,
 }
@@ -73,18 +75,18 @@ impl Answer {
         if let Some(failure) = &execution.error {
             // A tool that failed may have answered as well.
             let structured_content = result.and_then(|result| serde_json::from_str(result).ok());
-            let content = Content { structured_content, ..Content::default() };
-            return Self::Done(Done { content, failure: Some(text_of(failure)), meta });
+            let content = Parts { structured_content, ..Parts::default() };
+            return Self::Done(Box::new(Done { content, failure: Some(text_of(failure)), meta }));
         }
         let result = result.unwrap_or("null");
         match read(result, spec) {
-            Ok(Content { input_requests: Some(requests), request_state: state, .. }) => {
+            Ok(Parts { input_requests: Some(requests), request_state: state, .. }) => {
                 Self::Asks(Questions { requests, state })
             }
-            Ok(content) => Self::Done(Done { content, failure: None, meta }),
+            Ok(content) => Self::Done(Box::new(Done { content, failure: None, meta })),
             Err(problem) => {
                 meta.0.insert(ENDING.into(), Ending::InvalidOutput.as_str().into());
-                Self::Done(Done { content: Content::default(), failure: Some(problem), meta })
+                Self::Done(Box::new(Done { content: Parts::default(), failure: Some(problem), meta }))
             }
         }
     }
@@ -93,7 +95,7 @@ impl Answer {
 impl Done {
     /// An end that is not the tool's doing.
     pub(super) fn failed(message: String) -> Self {
-        Self { content: Content::default(), failure: Some(message), meta: MetaObject::new() }
+        Self { content: Parts::default(), failure: Some(message), meta: MetaObject::new() }
     }
 
     pub(super) fn into_tool_result(self) -> CallToolResult {
@@ -104,7 +106,7 @@ impl Done {
             None => CallToolResult::success(Vec::new()),
         };
         if result.content.is_empty() {
-            result.content = content.content.unwrap_or_else(|| {
+            result.content = content.blocks.unwrap_or_else(|| {
                 // Clients that know nothing of structured content read the text.
                 content.structured_content.as_ref().map(text_of_value).map(ContentBlock::text).into_iter().collect()
             });
@@ -137,7 +139,7 @@ impl Done {
         if let Some(message) = failure {
             return Err(message);
         }
-        let contents = match (content.contents, content.structured_content) {
+        let contents = match (content.resource, content.structured_content) {
             (Some(contents), _) => contents,
             (None, Some(value)) => {
                 let plain = if value.is_string() { "text/plain" } else { "application/json" };
@@ -152,7 +154,7 @@ impl Done {
     }
 }
 
-fn read(result: &str, spec: &ToolSpec) -> Result<Content, String> {
+fn read(result: &str, spec: &ToolSpec) -> Result<Parts, String> {
     let content = match spec.mcp.result {
         ResultForm::Content => serde_json::from_str(result).map_err(|error| {
             format!(
@@ -162,7 +164,7 @@ fn read(result: &str, spec: &ToolSpec) -> Result<Content, String> {
         ResultForm::Value => {
             let value =
                 serde_json::from_str(result).map_err(|error| format!("the tool's result is no JSON: {error}"))?;
-            Content { structured_content: Some(value), ..Content::default() }
+            Parts { structured_content: Some(value), ..Parts::default() }
         }
     };
     if let Some(schema) = &spec.mcp.output_schema

@@ -1,5 +1,6 @@
 //! One request of a client: a call of a tool, or several where the tool has questions.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -108,22 +109,26 @@ impl Shared {
                     Some(reporter) => reporter.during(waiting).await,
                     None => waiting.await,
                 };
-                match waited {
-                    Ok(execution) => execution,
-                    Err(_) => {
-                        let client = client.cloned();
-                        return Ok(Reply::Task(self.continue_as_task(call, published, input, client)));
-                    }
-                }
+                let Ok(execution) = waited else {
+                    let rest = Rest {
+                        published,
+                        input,
+                        client: client.cloned(),
+                        options: identity::options(&identity, context),
+                    };
+                    return Ok(Reply::Task(self.continue_as_task(call, rest)));
+                };
+                execution
             } else {
-                let call = self.runtime.call(&published.name, &input, options);
+                // On the heap: it is large, and what waits for it is moved about.
+                let call = Box::pin(self.runtime.call(&published.name, &input, options));
                 match reporter {
                     Some(reporter) => reporter.during(call).await,
                     None => call.await,
                 }
             };
             let questions = match answer_of(execution, &published)? {
-                Answer::Done(done) => return Ok(Reply::Done(done)),
+                Answer::Done(done) => return Ok(Reply::Done(*done)),
                 Answer::Asks(questions) => questions,
             };
             if let Some(refused) = refused(&questions, &published) {
@@ -152,15 +157,10 @@ impl Shared {
     }
 
     /// Lets a call go on that the client will ask for again.
-    fn continue_as_task(
-        &self,
-        first: std::pin::Pin<Box<dyn Future<Output = Result<Arc<Execution>, RuntimeError>> + Send>>,
-        published: Arc<Published>,
-        input: Value,
-        client: Option<ClientCapabilities>,
-    ) -> CreateTaskResult {
+    fn continue_as_task(&self, first: OwnedCall, rest: Rest) -> CreateTaskResult {
         let runtime = self.runtime.clone();
-        let timeout = published.spec.implementation.resources.timeout_ms.map(|timeout| timeout.duration());
+        let timeout =
+            rest.published.spec.implementation.resources.timeout_ms.map(|timeout| -> Duration { timeout.duration() });
         let kept = TASK_KEPT + timeout.unwrap_or_default();
         let options = TaskOptions::new().with_ttl_ms(u64::try_from(kept.as_millis()).ok());
         let task = self.tasks.spawn(options, move |task| -> TaskFuture {
@@ -169,7 +169,7 @@ impl Shared {
                 tokio::select! {
                     biased;
                     () = cancelled.cancelled() => Err(TaskExit::Cancelled),
-                    done = task_rounds(first, runtime, published, input, client, task) => Ok(done?.into_tool_result()),
+                    done = rest.run(first, runtime, task) => Ok(done?.into_tool_result()),
                 }
             })
         });
@@ -177,37 +177,44 @@ impl Shared {
     }
 }
 
-async fn task_rounds(
-    first: std::pin::Pin<Box<dyn Future<Output = Result<Arc<Execution>, RuntimeError>> + Send>>,
-    runtime: Runtime,
+/// A call that goes on without the request that began it.
+type OwnedCall = Pin<Box<dyn Future<Output = Result<Arc<Execution>, RuntimeError>> + Send>>;
+
+/// What a task needs for the rounds after its first call.
+struct Rest {
     published: Arc<Published>,
     input: Value,
     client: Option<ClientCapabilities>,
-    task: TaskContext,
-) -> Result<Done, TaskExit> {
-    let mut execution = first.await;
-    for round in 1..=ask::ROUNDS_MAX {
-        let questions = match answer_of(execution, &published)? {
-            Answer::Done(done) => return Ok(done),
-            Answer::Asks(questions) => questions,
-        };
-        if let Some(refused) = refused(&questions, &published) {
-            return Ok(refused);
+    options: CallOptions,
+}
+
+impl Rest {
+    async fn run(self, first: OwnedCall, runtime: Runtime, task: TaskContext) -> Result<Done, TaskExit> {
+        let Self { published, input, client, options } = self;
+        let mut execution = first.await;
+        for round in 1..=ask::ROUNDS_MAX {
+            let questions = match answer_of(execution, &published)? {
+                Answer::Done(done) => return Ok(*done),
+                Answer::Asks(questions) => questions,
+            };
+            if let Some(refused) = refused(&questions, &published) {
+                return Ok(refused);
+            }
+            if let Some(missing) = ask::missing(&questions, client.as_ref()) {
+                return Err(TaskExit::Error(ErrorData::missing_required_client_capability(missing)));
+            }
+            let mut answers = Map::new();
+            for (key, question) in questions.requests {
+                // A task's keys are used once.
+                let answer = task.request_input(format!("{key}-{round}"), question).await?;
+                answers.insert(key, answer);
+            }
+            let round = Round { answers: Some(answers), state: questions.state };
+            let options = CallOptions { context: round.context(&published, client.as_ref()), ..options.clone() };
+            execution = runtime.call(&published.name, &input, options).await;
         }
-        if let Some(missing) = ask::missing(&questions, client.as_ref()) {
-            return Err(TaskExit::Error(ErrorData::missing_required_client_capability(missing)));
-        }
-        let mut answers = Map::new();
-        for (key, question) in questions.requests {
-            // A task's keys are used once.
-            let answer = task.request_input(format!("{key}-{round}"), question).await?;
-            answers.insert(key, answer);
-        }
-        let round = Round { answers: Some(answers), state: questions.state };
-        let options = CallOptions { context: round.context(&published, client.as_ref()), ..CallOptions::default() };
-        execution = runtime.call(&published.name, &input, options).await;
+        Ok(Done::failed(format!("the tool still asked after {} rounds of questions", ask::ROUNDS_MAX)))
     }
-    Ok(Done::failed(format!("the tool still asked after {} rounds of questions", ask::ROUNDS_MAX)))
 }
 
 impl Round {
@@ -242,7 +249,7 @@ fn answer_of(execution: Result<Arc<Execution>, RuntimeError>, published: &Publis
         Err(error) => {
             tracing::error!(tool = published.name, error = %error, "a call could not begin");
             let hint = error.hint().map(|hint| format!("\n\nhint: {hint}")).unwrap_or_default();
-            Ok(Answer::Done(Done::failed(format!("{error}{hint}"))))
+            Ok(Answer::Done(Box::new(Done::failed(format!("{error}{hint}")))))
         }
     }
 }

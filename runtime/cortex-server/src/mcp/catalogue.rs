@@ -23,6 +23,9 @@ pub(super) struct Catalogue {
     addressed: Vec<Arc<Published>>,
 }
 
+/// The values of parameters by name.
+pub(super) type Values<'a> = Vec<(&'a str, String)>;
+
 /// A tool under the name that clients use, which is also the one that the runtime knows it by.
 #[derive(Debug)]
 pub(super) struct Published {
@@ -51,9 +54,9 @@ impl Catalogue {
             };
             catalogue.add(Published { name: listed.name, spec: tool.spec, root });
         }
-        if let Some(meta_tools) = meta_tools {
+        if meta_tools.is_some() {
             // A tool of the operator's own goes before one of ours.
-            let ours = meta_tools.tools().into_iter().filter(|tool| !catalogue.published.contains_key(&*tool.name));
+            let ours = MetaTools::tools().into_iter().filter(|tool| !catalogue.published.contains_key(&*tool.name));
             let ours: Vec<_> = ours.collect();
             catalogue.tools.extend(ours);
             catalogue.tools.sort_by(|a, b| a.name.cmp(&b.name));
@@ -92,7 +95,7 @@ impl Catalogue {
     }
 
     /// The resource at an address, and the values of its parameters.
-    pub(super) fn resource(&self, address: &str) -> Option<(&Arc<Published>, Vec<(&str, String)>)> {
+    pub(super) fn resource(&self, address: &str) -> Option<(&Arc<Published>, Values<'_>)> {
         self.addressed.iter().find_map(|published| match &published.spec.mcp.publish {
             Publish::Resource { uri, .. } => Some((published, uri.matches(address)?)),
             Publish::Tool | Publish::Prompt => None,

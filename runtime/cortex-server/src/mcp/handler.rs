@@ -137,7 +137,7 @@ impl ServerHandler for Handler {
             sealed: request.request_state,
             wanted: self.wanted(&context),
         };
-        Ok(self.shared.run(request, &context).await?.into_tool_response())
+        Ok(Box::pin(self.shared.run(request, &context)).await?.into_tool_response())
     }
 
     async fn list_prompts(
@@ -165,7 +165,7 @@ impl ServerHandler for Handler {
         let (answers, sealed) = (request.input_responses, request.request_state);
         let request =
             Request { method: "prompts/get", published, input, answers, sealed, wanted: self.wanted(&context) };
-        match self.shared.run(request, &context).await? {
+        match Box::pin(self.shared.run(request, &context)).await? {
             Reply::Done(done) => {
                 let prompt = done.into_prompt(&summary);
                 Ok(prompt.map_err(|message| ErrorData::invalid_params(message, None))?.into())
@@ -226,7 +226,7 @@ impl ServerHandler for Handler {
         let (answers, sealed) = (request.input_responses, request.request_state);
         let request =
             Request { method: "resources/read", published, input, answers, sealed, wanted: self.wanted(&context) };
-        match self.shared.run(request, &context).await? {
+        match Box::pin(self.shared.run(request, &context)).await? {
             Reply::Done(done) => {
                 let contents = done.into_resource(uri, mime_type.as_deref());
                 let mut result = contents.map_err(|message| ErrorData::internal_error(message, None))?;

@@ -71,7 +71,7 @@ impl From<RuntimeError> for Refused {
 }
 
 impl MetaTools {
-    pub(super) fn tools(&self) -> Vec<Tool> {
+    pub(super) fn tools() -> Vec<Tool> {
         let text = |description: &str| json!({ "type": "string", "description": description });
         let search = json!({ "query": text("Words that the tool's name, summary or tags hold.") });
         let build = json!({
@@ -80,23 +80,25 @@ impl MetaTools {
         });
         let create = json!({ "files": {
             "type": "object",
-            "description": "The tool's files by their path in its folder, among them `tool.yml` and the source. The source \
-                            is JavaScript, TypeScript or Python: `export function run(input)` or `def run(input)`, which \
-                            gets the parameters and returns the result.",
+            "description": "The tool's files by their path in its folder, among them `tool.yml` and the source, such as \
+                            `main.js` with `export default ({ name }) => ({ greeting: name })`, or `main.py` with \
+                            `def run(args): return {\"greeting\": args[\"name\"]}`. What the function returns is the result. \
+                            `tool.yml` has `kind: Tool`, `version: \"1.0\"`, `name`, `summary`, `implementation: { entrypoint: \
+                            main.js }` and `parameters: [{ name, type, description, required }]`.",
             "additionalProperties": { "type": "string" },
         }});
         let annotations = || ToolAnnotations::new().open_world(false);
         vec![
-            tool("build_tool", "Builds a tool, and says what went wrong if it does not build.", build, &["tool"])
+            tool("build_tool", "Builds a tool, and says what went wrong if it does not build.", &build, &["tool"])
                 .with_annotations(annotations().read_only(false).destructive(false).idempotent(true)),
             tool(
                 "create_tool",
                 "Writes a new tool and builds it. It may ask for no permissions; the operator can add them.",
-                create,
+                &create,
                 &["files"],
             )
             .with_annotations(annotations().read_only(false).destructive(false)),
-            tool("search_tools", "Finds tools by words.", search, &["query"])
+            tool("search_tools", "Finds tools by words.", &search, &["query"])
                 .with_annotations(annotations().read_only(true).idempotent(true)),
         ]
     }
@@ -108,8 +110,8 @@ impl MetaTools {
         shared: &Arc<Shared>,
     ) -> Result<CallToolResult, ErrorData> {
         let result = match name {
-            "search_tools" => self.search(parse(input)?, shared),
-            "build_tool" => build(parse(input)?, shared).await,
+            "search_tools" => Ok(search(&parse(input)?, shared)),
+            "build_tool" => build(&parse(input)?, shared).await,
             "create_tool" => self.create(parse(input)?, shared).await,
             _ => return Err(unknown("tool", name, None)),
         };
@@ -117,29 +119,6 @@ impl MetaTools {
             Ok(value) => CallToolResult::structured(value),
             Err(Refused(message)) => CallToolResult::error(vec![ContentBlock::text(message)]),
         })
-    }
-
-    /// Tools that hold every word, those first that hold them in the name.
-    fn search(&self, search: Search, shared: &Shared) -> Result<Value, Refused> {
-        let words: Vec<String> = search.query.to_lowercase().split_whitespace().map(str::to_owned).collect();
-        let catalogue = shared.watched.catalogue();
-        let mut found = Vec::new();
-        for tool in &catalogue.tools {
-            let tags = catalogue.tool(&tool.name).map(|published| published.spec.tags.join(" ")).unwrap_or_default();
-            let description = tool.description.as_deref().unwrap_or_default();
-            let text = format!("{} {description} {tags}", tool.name).to_lowercase();
-            if words.iter().all(|word| text.contains(word)) {
-                let in_name = words.iter().filter(|word| tool.name.contains(word.as_str())).count();
-                let entry = json!({
-                    "name": tool.name, "title": tool.title, "description": description, "inputSchema": *tool.input_schema,
-                });
-                found.push((in_name, entry));
-            }
-        }
-        found.sort_by_key(|(in_name, _)| std::cmp::Reverse(*in_name));
-        let total = found.len();
-        let tools: Vec<Value> = found.into_iter().take(FOUND_MAX).map(|(_, entry)| entry).collect();
-        Ok(json!({ "tools": tools, "total": total }))
     }
 
     async fn create(&self, create: Create, shared: &Arc<Shared>) -> Result<Value, Refused> {
@@ -150,12 +129,12 @@ impl MetaTools {
         if catalogue.tool(&name).is_none() {
             return Err(Refused(format!("`{name}` was written, and another tool of this name is found before it")));
         }
-        let built = build(Build { tool: name.clone(), force: false }, shared).await?;
+        let built = build(&Build { tool: name.clone(), force: false }, shared).await?;
         Ok(json!({ "tool": name, "built": built }))
     }
 }
 
-fn tool(name: &'static str, description: &'static str, properties: Value, required: &[&str]) -> Tool {
+fn tool(name: &'static str, description: &'static str, properties: &Value, required: &[&str]) -> Tool {
     let schema =
         json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false });
     let schema: JsonObject = schema.as_object().cloned().unwrap_or_default();
@@ -166,12 +145,35 @@ fn parse<T: for<'de> Deserialize<'de>>(input: &Value) -> Result<T, ErrorData> {
     T::deserialize(input).map_err(|error| ErrorData::invalid_params(error.to_string(), None))
 }
 
-async fn build(build: Build, shared: &Arc<Shared>) -> Result<Value, Refused> {
+/// Tools that hold every word, those first that hold them in the name.
+fn search(search: &Search, shared: &Shared) -> Value {
+    let words: Vec<String> = search.query.to_lowercase().split_whitespace().map(str::to_owned).collect();
+    let catalogue = shared.watched.catalogue();
+    let mut found = Vec::new();
+    for tool in &catalogue.tools {
+        let tags = catalogue.tool(&tool.name).map(|published| published.spec.tags.join(" ")).unwrap_or_default();
+        let description = tool.description.as_deref().unwrap_or_default();
+        let text = format!("{} {description} {tags}", tool.name).to_lowercase();
+        if words.iter().all(|word| text.contains(word)) {
+            let in_name = words.iter().filter(|word| tool.name.contains(word.as_str())).count();
+            let entry = json!({
+                "name": tool.name, "title": tool.title, "description": description, "inputSchema": *tool.input_schema,
+            });
+            found.push((in_name, entry));
+        }
+    }
+    found.sort_by_key(|(in_name, _)| std::cmp::Reverse(*in_name));
+    let total = found.len();
+    let tools: Vec<Value> = found.into_iter().take(FOUND_MAX).map(|(_, entry)| entry).collect();
+    json!({ "tools": tools, "total": total })
+}
+
+async fn build(build: &Build, shared: &Arc<Shared>) -> Result<Value, Refused> {
     if shared.watched.catalogue().tool(&build.tool).is_none() {
         return Err(Refused(format!("there is no tool `{}`", build.tool)));
     }
-    let runtime = shared.runtime.clone();
-    let prepared = tokio::task::spawn_blocking(move || runtime.build(&build.tool, build.force, &Silent)).await;
+    let (runtime, tool, force) = (shared.runtime.clone(), build.tool.clone(), build.force);
+    let prepared = tokio::task::spawn_blocking(move || runtime.build(&tool, force, &Silent)).await;
     let prepared = prepared.map_err(|error| Refused(error.to_string()))??;
     Ok(json!({ "digest": prepared.digest, "built": prepared.built, "compiled": prepared.compiled }))
 }

@@ -10,6 +10,7 @@ use cortex_runtime::{LogLevel, LogLine, Observer, Progress, ToolProgress};
 use rmcp::model::{LoggingLevel, LoggingMessageNotificationParam, ProgressNotificationParam, ProgressToken};
 use rmcp::service::{Peer, RequestContext, RoleServer, ServiceError};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 /// What a tool may say ahead of a client that reads slowly. What is beyond is not sent; the record of the call has the log.
 const UNREAD_MAX: usize = 256;
@@ -84,26 +85,37 @@ impl Wanted {
 
 impl Reporter {
     /// The call's result, after everything that was said before it.
-    pub(super) async fn during<T>(mut self, call: impl Future<Output = T>) -> T {
+    pub(super) async fn during<T>(self, call: impl Future<Output = T>) -> T {
+        let over = CancellationToken::new();
+        let tool = self.tool.clone();
+        // Kept to its end: in the middle of sending, a message is in no queue any more.
+        let mut reporting = std::pin::pin!(self.run(over.clone()));
         let mut call = std::pin::pin!(call);
-        let result = {
-            let mut reporting = std::pin::pin!(self.run());
-            tokio::select! {
-                result = &mut call => result,
-                // The client is gone, or wants no more; the call ends by itself or is cancelled.
-                () = &mut reporting => return call.await,
-            }
+        let result = tokio::select! {
+            result = &mut call => result,
+            // The client is gone; the call ends by itself or is cancelled.
+            () = &mut reporting => return call.await,
         };
-        // What is said from now on is said to nobody: the call is over, or goes on without this client.
-        self.said.close();
-        if tokio::time::timeout(READING_MAX, self.run()).await.is_err() {
-            tracing::debug!(tool = self.tool, "the client reads too slowly; the rest of the log is not sent");
+        over.cancel();
+        if tokio::time::timeout(READING_MAX, reporting).await.is_err() {
+            tracing::debug!(tool, "the client reads too slowly; the rest of the log is not sent");
         }
         result
     }
 
-    async fn run(&mut self) {
-        while let Some(said) = self.said.recv().await {
+    /// Passes on what is said, until nobody can say anything any more or, from `over` on, until nothing is left: a call
+    /// that becomes a task goes on without this client.
+    async fn run(mut self, over: CancellationToken) {
+        loop {
+            let said = tokio::select! {
+                biased;
+                () = over.cancelled(), if !self.said.is_closed() => {
+                    self.said.close();
+                    continue;
+                }
+                said = self.said.recv() => said,
+            };
+            let Some(said) = said else { return };
             if self.pass_on(said).await.is_err() {
                 return;
             }

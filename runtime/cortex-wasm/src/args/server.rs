@@ -50,6 +50,9 @@ pub(crate) struct Serve {
     /// How long executions are kept
     #[arg(long, value_name = "DAYS", default_value_t = 90)]
     pub(crate) keep_days: u32,
+    /// About how large the record of executions may grow
+    #[arg(long, value_name = "SIZE", default_value = "4G")]
+    pub(crate) keep_size: ByteSize,
     /// Send traces and metrics to this collector by OTLP over HTTP, such as `http://localhost:4318`
     #[arg(long, value_name = "URL")]
     pub(crate) otlp: Option<String>,

@@ -4,9 +4,8 @@ mod config;
 
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
 use cortex_runtime::{Allocation, Runtime, Settings};
-use cortex_server::mcp::{McpOptions, McpServer, MetaTools, service};
+use cortex_server::mcp::{McpOptions, McpServer, MetaTools};
 use fs_err as fs;
 use tokio_util::sync::CancellationToken;
 
@@ -26,7 +25,8 @@ pub(super) fn execute(mcp: &Mcp, global: &Global, printer: &Printer) -> anyhow::
     let mut settings = Settings { allocation: Allocation::Pooled { calls: CALLS }, ..settings(global)? };
     let meta_tools = mcp.meta_tools.as_deref().map(|folder| meta_tools(folder, &mut settings.manifests)).transpose()?;
     let runtime = Runtime::new(settings)?;
-    let served = tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+    let executor = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let served = executor.block_on(async {
         let options = McpOptions { meta_tools, ..McpOptions::default() };
         let server = McpServer::start(runtime.clone(), options).await?;
         for collision in server.collisions() {
@@ -34,24 +34,13 @@ pub(super) fn execute(mcp: &Mcp, global: &Global, printer: &Printer) -> anyhow::
         }
         let stop = CancellationToken::new();
         tokio::spawn(stop_when_asked(stop.clone()));
-        match mcp.listen {
-            None => Ok(server.serve_stdio(stop).await?),
-            Some(address) => {
-                if !address.ip().is_loopback() {
-                    bail!("`{address}` is no loopback address, and this command asks nobody who they are");
-                }
-                let listener = tokio::net::TcpListener::bind(address).await;
-                let listener = listener.with_context(|| format!("cannot listen on `{address}`"))?;
-                printer.note(&format!("MCP at http://{}/mcp", listener.local_addr()?));
-                let app = axum::Router::new().nest("/mcp", service(&server, stop.clone()));
-                Ok(axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await?)
-            }
-        }
+        server.serve_stdio(stop).await
     });
     if let Err(error) = runtime.close() {
         printer.warning(&format!("{:#}", anyhow::Error::from(error)));
     }
-    served.map(|()| ExitStatus::Success)
+    served?;
+    Ok(ExitStatus::Success)
 }
 
 /// The folder for new tools. It is looked up last, so that a new tool never replaces another.

@@ -65,7 +65,11 @@ fn runtime_settings(serve: &Serve, global: &Global) -> anyhow::Result<Settings> 
     Ok(Settings {
         allocation: Allocation::Pooled { calls: serve.calls },
         queue: Some(QueueLimits { running, waiting_each: serve.queue_each, waiting: serve.queue }),
-        retention: Retention { count: serve.keep, age: Duration::from_hours(24 * u64::from(serve.keep_days)) },
+        retention: Retention {
+            count: serve.keep,
+            age: Duration::from_hours(24 * u64::from(serve.keep_days)),
+            bytes: serve.keep_size.bytes(),
+        },
         watched: true,
         ..settings(global)?
     })

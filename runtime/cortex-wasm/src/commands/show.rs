@@ -55,7 +55,7 @@ fn limits_json(limits: &Limits) -> Value {
         "output_bytes": limits.output_bytes, "input_bytes": limits.input_bytes, "instances": limits.instances,
         "handles": limits.handles, "hostcall_bytes": limits.hostcall_bytes, "random_bytes": limits.random_bytes,
         "log_lines": limits.log_lines, "disk_bytes": files.bytes,
-        "files": { "created": files.created, "path_bytes": files.path_bytes },
+        "files": { "created": files.created, "path_bytes": files.path_bytes, "listed": files.listed },
         "state": { "keys": state.keys, "size_bytes": state.bytes, "key_bytes": state.key_bytes },
         "http": {
             "requests": http.requests, "concurrent": http.concurrent, "request_bytes": http.request_bytes,

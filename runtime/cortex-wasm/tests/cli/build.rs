@@ -164,3 +164,20 @@ fn a_tool_that_needs_nothing_fetched_is_built_offline() {
     session.add_rust("prints", PRINTS);
     assert_eq!(session.run(&["--offline", "-q", "run", "prints"]).worked(), "\"built\"\n");
 }
+
+#[test]
+fn what_the_policy_does_not_trust_is_built_when_somebody_says_so() {
+    let session = Session::empty();
+    session.add_rust("foreign", PRINTS);
+    session.write("cortex.yml", "kind: Policy\nversion: \"1.0\"\ntools: [{ tool: foreign, trust: false }]\n");
+    assert_output!(session, ["-q", "run", "foreign"], @"
+    exit code: 123
+    ----- stdout -----
+    ----- stderr -----
+    error: build_failed: `foreign` is not built on this machine: it would run the source of a tool from elsewhere
+
+    hint: read it; then `cortex-wasm build foreign --trust` builds it once, and `trust: true` for it in `cortex.yml` always
+    ");
+    assert!(session.run(&["-q", "build", "foreign", "--trust"]).worked().starts_with("foreign  built  "));
+    session.run(&["-q", "run", "foreign"]).worked();
+}

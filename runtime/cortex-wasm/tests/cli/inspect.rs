@@ -349,8 +349,6 @@ fn a_plan_says_how_and_why() {
     tool     shelly
     backend  docker
     because  `bash` cannot be compiled to a component
-    blocked  this version has no Docker backend
-             use a tool that compiles to a component
     ----- stderr -----
     ");
     assert_output!(session, ["plan", "shelly", "--format", "json"], @r#"
@@ -365,20 +363,18 @@ fn a_plan_says_how_and_why() {
           "because": "`bash` cannot be compiled to a component"
         }
       ],
-      "blocked": {
-        "because": "this version has no Docker backend",
-        "change": "use a tool that compiles to a component"
-      }
+      "blocked": null,
+      "permits": []
     }
     ----- stderr -----
     "#);
     assert_output!(session, ["run", "shelly"], @"
-    exit code: 127
+    exit code: 123
     ----- stdout -----
     ----- stderr -----
-    error: backend_unavailable: `shelly` cannot be built here: `bash` cannot be compiled to a component; this version has no Docker backend
+    error: build_failed: `shelly` cannot run in a container: there is no entry point and no `main.sh`
 
-    hint: use a tool that compiles to a component
+    hint: name it in `implementation.entrypoint`
     ");
 }
 
@@ -586,11 +582,26 @@ fn help_is_asked_for_and_goes_to_standard_output() {
       show         Show what a tool is, takes and may use
       plan         Show how a tool would be built and run, and why
       build        Build tools and compile them for this machine
+      dockerfile   Print the Dockerfile that a tool's image is built from
+      image        List the images of tools, or remove old ones
+      ps           List the containers that belong to this home
+      stop         Kill and remove containers
+      logs         Print what containers have written
       test         Run tools' health checks and examples
       new          Write a new tool that works, to begin with
       toolchain    Show, install or remove what compiles the languages
       doctor       Show what this machine has to build tools with, and what it lacks
-      schema       Print the JSON Schema of manifests, for editors
+      audit        Show what a tool's component can call, against what it asks for and gets
+      policy       Check the operator's policy, or show what it comes to for a tool
+      grant        Let a tool have what its manifest asks for
+      revoke       Take a capability from a tool
+      secret       Keep, list or forget secrets
+      mcp          Offer the tools to an agent over the Model Context Protocol, on standard input and
+                   output
+      serve        Serve the tools over HTTP and MCP, with a console
+      token        Make, list or revoke the tokens that a server asks for
+      executions   Show what was called, or stop what goes on
+      schema       Print the JSON Schema of manifests or of policies, for editors
       cache        Show or shrink the cache of compiled code
       completions  Print a completion script for a shell
       version      Print the versions of this program and its engine
@@ -598,6 +609,7 @@ fn help_is_asked_for_and_goes_to_standard_output() {
     Options:
           --manifests <DIR>  A folder with tools; may be given several times [default: ./manifests, then
                              the standard tools]
+          --policy <FILE>    The operator's policy [default: ./cortex.yml, if there is one]
           --offline          Never fetch anything
       -q, --quiet            Say nothing but results and errors
       -h, --help             Print help
@@ -643,17 +655,27 @@ fn help_is_asked_for_and_goes_to_standard_output() {
           --fuel <N>
               The most fuel, about one unit an instruction, such as `500M`
 
-          --offline
-              Never fetch anything
+          --policy <FILE>
+              The operator's policy [default: ./cortex.yml, if there is one]
 
           --memory <SIZE>
               The most memory, such as `64M`
+
+          --offline
+              Never fetch anything
 
       -q, --quiet
               Say nothing but results and errors
 
           --timeout <TIME>
               The most time, such as `5s` or `500ms`
+
+          --limit <NAME=VALUE>
+              Any limit, as `implementation.resources` names it: `disk=1M`, `http.requests=3`. May be
+              given several times
+
+          --deterministic <SEED>
+              Give the tool the same clocks and randomness as every other call with this seed
 
           --format <FORMAT>
               How to print
@@ -695,8 +717,24 @@ fn every_command_has_its_own_help() {
           --force
               Build even what is there already
 
+          --policy <FILE>
+              The operator's policy [default: ./cortex.yml, if there is one]
+
           --offline
               Never fetch anything
+
+          --trust
+              Build here what comes from elsewhere: its author's code runs on this machine
+
+          --backend <BACKEND>
+              What to build for, instead of what the plan names
+
+              Possible values:
+              - wasm:   A component
+              - docker: An image
+
+      -q, --quiet
+              Say nothing but results and errors
 
           --format <FORMAT>
               How to print
@@ -706,9 +744,6 @@ fn every_command_has_its_own_help() {
               - json: For programs
               
               [default: text]
-
-      -q, --quiet
-              Say nothing but results and errors
 
       -h, --help
               Print help (see a summary with '-h')
@@ -725,6 +760,7 @@ fn every_command_has_its_own_help() {
           --keep <SIZE>      How much to keep, such as `500M`; without it, nothing
           --manifests <DIR>  A folder with tools; may be given several times [default: ./manifests, then
                              the standard tools]
+          --policy <FILE>    The operator's policy [default: ./cortex.yml, if there is one]
           --offline          Never fetch anything
       -q, --quiet            Say nothing but results and errors
       -h, --help             Print help
@@ -749,11 +785,26 @@ fn wrong_usage_ends_with_120_and_says_what_is_right() {
       show         Show what a tool is, takes and may use
       plan         Show how a tool would be built and run, and why
       build        Build tools and compile them for this machine
+      dockerfile   Print the Dockerfile that a tool's image is built from
+      image        List the images of tools, or remove old ones
+      ps           List the containers that belong to this home
+      stop         Kill and remove containers
+      logs         Print what containers have written
       test         Run tools' health checks and examples
       new          Write a new tool that works, to begin with
       toolchain    Show, install or remove what compiles the languages
       doctor       Show what this machine has to build tools with, and what it lacks
-      schema       Print the JSON Schema of manifests, for editors
+      audit        Show what a tool's component can call, against what it asks for and gets
+      policy       Check the operator's policy, or show what it comes to for a tool
+      grant        Let a tool have what its manifest asks for
+      revoke       Take a capability from a tool
+      secret       Keep, list or forget secrets
+      mcp          Offer the tools to an agent over the Model Context Protocol, on standard input and
+                   output
+      serve        Serve the tools over HTTP and MCP, with a console
+      token        Make, list or revoke the tokens that a server asks for
+      executions   Show what was called, or stop what goes on
+      schema       Print the JSON Schema of manifests or of policies, for editors
       cache        Show or shrink the cache of compiled code
       completions  Print a completion script for a shell
       version      Print the versions of this program and its engine
@@ -761,6 +812,7 @@ fn wrong_usage_ends_with_120_and_says_what_is_right() {
     Options:
           --manifests <DIR>  A folder with tools; may be given several times [default: ./manifests, then
                              the standard tools]
+          --policy <FILE>    The operator's policy [default: ./cortex.yml, if there is one]
           --offline          Never fetch anything
       -q, --quiet            Say nothing but results and errors
       -h, --help             Print help

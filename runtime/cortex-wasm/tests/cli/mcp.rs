@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cortex_runtime::{Executions, Filter, Status};
 use serde_json::{Value, json};
@@ -51,7 +51,7 @@ impl Client {
             json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}),
         );
         assert_eq!(begun["protocolVersion"], "2025-11-25");
-        client.notify("notifications/initialized", json!({}));
+        client.notify("notifications/initialized", &json!({}));
         client
     }
 
@@ -69,7 +69,7 @@ impl Client {
         writeln!(self.input.as_mut().unwrap(), "{message}").unwrap();
     }
 
-    fn notify(&mut self, method: &str, params: Value) {
+    fn notify(&mut self, method: &str, params: &Value) {
         self.send(&json!({"jsonrpc": "2.0", "method": method, "params": params}));
     }
 
@@ -110,6 +110,27 @@ impl Client {
 
     fn call(&mut self, tool: &str, arguments: Value) -> Value {
         self.result("tools/call", json!({"name": tool, "arguments": arguments}))
+    }
+
+    /// Talks with the server until something holds.
+    fn until(&mut self, holds: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !holds() {
+            assert!(begun.elapsed() < PATIENCE, "it never came true");
+            self.result("ping", json!({}));
+        }
+    }
+
+    /// Asks for a task until it has ended.
+    fn end_of(&mut self, task: &Value) -> Value {
+        let begun = Instant::now();
+        loop {
+            assert!(begun.elapsed() < PATIENCE, "the task never ended");
+            let now = self.result("tasks/get", json!({"taskId": task["taskId"]}));
+            if now["status"] != "working" {
+                return now;
+            }
+        }
     }
 
     fn names(&mut self, what: &str) -> Vec<String> {
@@ -217,18 +238,12 @@ fn a_call_that_the_client_cancels_stops_running() {
     let mut client = Client::with_session(&session, &[]);
     let id = client.ask("tools/call", json!({"name": "sleeper", "arguments": {"ms": 600_000}}));
     let executions = Executions::of_home(&session.home());
-    let with = |status| {
-        let filter = Filter { status: Some(status), ..Filter::default() };
-        executions.list(&filter, 10).unwrap().executions
-    };
-    while with(Status::Running).is_empty() {
-        client.result("ping", json!({}));
-    }
-    client.notify("notifications/cancelled", json!({"requestId": id, "reason": "changed my mind"}));
-    while with(Status::Cancelled).is_empty() {
-        client.result("ping", json!({}));
-    }
-    assert!(with(Status::Running).is_empty());
+    let status = || executions.list(&Filter::default(), 1).unwrap().executions.first().map(|found| found.status);
+    client.until(|| status().is_some());
+    assert!(!status().unwrap().is_final());
+    client.notify("notifications/cancelled", &json!({"requestId": id, "reason": "changed my mind"}));
+    client.until(|| status().unwrap().is_final());
+    assert_eq!(status(), Some(Status::Cancelled));
 }
 
 #[test]
@@ -328,23 +343,12 @@ fn a_call_that_takes_long_becomes_a_task_for_a_client_that_knows_tasks() {
 
     let slow = client.call("sleeper", json!({"ms": 2_500}));
     assert_eq!((&slow["resultType"], &slow["status"]), (&json!("task"), &json!("working")), "{slow}");
-    let finished = loop {
-        let task = client.result("tasks/get", json!({"taskId": slow["taskId"]}));
-        if task["status"] != "working" {
-            break task;
-        }
-    };
+    let finished = client.end_of(&slow);
     assert_eq!((&finished["status"], &finished["result"]["structuredContent"]), (&json!("completed"), &json!(2_500)));
 
     let endless = client.call("sleeper", json!({"ms": 600_000}));
     client.result("tasks/cancel", json!({"taskId": endless["taskId"]}));
-    let cancelled = loop {
-        let task = client.result("tasks/get", json!({"taskId": endless["taskId"]}));
-        if task["status"] != "working" {
-            break task;
-        }
-    };
-    assert_eq!(cancelled["status"], "cancelled");
+    assert_eq!(client.end_of(&endless)["status"], "cancelled");
 }
 
 #[test]
@@ -370,8 +374,14 @@ fn tools_about_tools_are_offered_to_those_who_may_use_them() {
     for (arguments, why) in [
         (create(manifest("permissions: { network: [\"https://example.com\"] }\n"), "main.js"), "may not have"),
         (create(manifest("environment: { secrets: [KEY] }\n"), "main.js"), "may not have"),
-        (create(manifest(""), "../main.js"), "leads out of"),
-        (create(manifest("").replace("main.js", "Cargo.toml"), "Cargo.toml"), "JavaScript, TypeScript or Python"),
+        (create(manifest(""), "../main.js"), "leaves the folder"),
+        (
+            create(
+                manifest("").replace("entrypoint: main.js", "runtime: rust, entrypoint: ./Cargo.toml"),
+                "Cargo.toml",
+            ),
+            "JavaScript, TypeScript or Python",
+        ),
         (create("kind: Tool".into(), "main.js"), "missing field"),
     ] {
         let refused = client.call("create_tool", arguments);
@@ -390,16 +400,57 @@ fn agents_are_told_how_to_start_the_server() {
     session.write("cortex.yml", "kind: Policy\nversion: \"1.0\"\n");
     let mut settings = crate::session::filters(&session);
     settings.add_filter(r#"[^"]*/cortex-wasm""#, "[PROGRAM]\"");
+    settings.add_filter(r"\[TMP\]/work", "[HERE]");
     settings.bind(|| {
-        insta::assert_snapshot!(session.run(&["mcp", "config", "claude-code"]), @"");
-        insta::assert_snapshot!(session.run(&["mcp", "config", "codex", "--meta-tools", "made"]), @"");
+        insta::assert_snapshot!(session.run(&["mcp", "config", "claude-code"]), @r#"
+    exit code: 0
+    ----- stdout -----
+    {
+      "mcpServers": {
+        "cortex-wasm": {
+          "command": "[PROGRAM]",
+          "args": [
+            "mcp",
+            "--manifests",
+            "[HERE]/manifests",
+            "--policy",
+            "[HERE]/cortex.yml"
+          ],
+          "type": "stdio"
+        }
+      }
+    }
+    ----- stderr -----
+    # .mcp.json in the project, or pass the value of `cortex-wasm` to `claude mcp add-json cortex-wasm`
+    "#);
+        insta::assert_snapshot!(session.run(&["mcp", "config", "codex", "--meta-tools", "made"]), @r#"
+    exit code: 0
+    ----- stdout -----
+    [mcp_servers.cortex-wasm]
+    command = "[PROGRAM]"
+    args = ["mcp", "--manifests", "[HERE]/manifests", "--policy", "[HERE]/cortex.yml", "--meta-tools", "[HERE]/made"]
+    ----- stderr -----
+    # ~/.codex/config.toml
+    "#);
     });
-    assert_output!(session, ["mcp", "config", "vscode", "--url", "http://127.0.0.1:8086/mcp"], @"");
-    assert_output!(session, ["mcp", "config", "claude-desktop", "--url", "http://127.0.0.1:8086/mcp"], @"");
-}
-
-#[test]
-fn only_a_loopback_address_is_served_without_asking_who_calls() {
-    let session = Session::empty();
-    assert_output!(session, ["mcp", "--listen", "0.0.0.0:0"], @"");
+    assert_output!(session, ["mcp", "config", "vscode", "--url", "http://127.0.0.1:8086/mcp"], @r#"
+    exit code: 0
+    ----- stdout -----
+    {
+      "servers": {
+        "cortex-wasm": {
+          "url": "http://127.0.0.1:8086/mcp",
+          "type": "http"
+        }
+      }
+    }
+    ----- stderr -----
+    # .vscode/mcp.json in the project, or `MCP: Open User Configuration`
+    "#);
+    assert_output!(session, ["mcp", "config", "claude-desktop", "--url", "http://127.0.0.1:8086/mcp"], @r#"
+    exit code: 120
+    ----- stdout -----
+    ----- stderr -----
+    error: Claude Desktop's settings file names only servers that it starts; leave out `--url`, or add the address under Settings, Connectors
+    "#);
 }

@@ -43,7 +43,7 @@ fn a_capability_is_explained_granted_used_and_revoked() {
     assert_eq!(refused["allow"], "add to cortex.yml:\ntools:\n  - { tool: notes, grant: { state: true } }");
     let run = || session.run(&["run", "notes", INPUT]);
     let denied = run();
-    assert_eq!(denied.status.code(), Some(1), "{denied}");
+    assert_eq!(denied.status.code(), Some(125), "{denied}");
     assert!(denied.stderr.contains("grant: { state: true }"), "{denied}");
 
     session.run(&["grant", "notes", "state"]).worked();
@@ -52,7 +52,7 @@ fn a_capability_is_explained_granted_used_and_revoked() {
     run().worked();
     session.run(&["revoke", "notes", "state"]).worked();
     assert_eq!(permit(&explain(), "state")["granted"], false);
-    assert_eq!(run().status.code(), Some(1));
+    assert_eq!(run().status.code(), Some(125));
 }
 
 #[test]
@@ -90,15 +90,37 @@ fn a_secret_is_set_from_standard_input_and_kept_for_its_owner() {
 }
 
 #[test]
+fn an_audit_tells_what_is_asked_for_and_never_used() {
+    let session = Session::empty();
+    let asks = format!("{NOTES}  network: [\"https://api.example.com\"]\n");
+    session.add("notes", &asks, guest_artifacts::CAPABILITY_HOST);
+    let audit = session.run(&["audit", "notes", "--format", "json"]).json(0);
+    let imports = audit["imports"].as_array().unwrap();
+    let state = imports.iter().find(|import| import["interface"].as_str().unwrap().starts_with("wasi:keyvalue/store"));
+    assert_eq!(state.unwrap()["capability"], "state");
+    let warnings: Vec<&str> = audit["warnings"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
+    let unused = [
+        "the manifest asks for network `https://api.example.com`, and the component cannot use it",
+        "the manifest asks for secrets `HIDDEN`, and the component cannot use it",
+    ];
+    assert_eq!(warnings, unused);
+    session.add("notes", &NOTES.replace("  state: true\n", ""), guest_artifacts::CAPABILITY_HOST);
+    let audit = session.run(&["audit", "notes"]);
+    let missing =
+        "warning  the component imports `wasi:keyvalue/store@0.2.0-draft`, and the manifest asks for no state";
+    assert!(audit.worked().contains(missing), "{audit}");
+}
+
+#[test]
 fn a_call_is_given_less_of_anything_by_its_name() {
     let session = session("");
     let run = |limit: &str| session.run(&["run", "notes", INPUT, "--format", "json", "--limit", limit]);
-    assert_eq!(run("state.keys=1").json(0)["ending"], "success");
     let over = run("state.size=1").json(124);
     assert_eq!((&over["ending"], &over["error"]["details"]["limit"]), (&json!("limit_exceeded"), &json!("state.size")));
     assert_eq!(over["error"]["hint"], "this call was given its own limit: give it more state.size, up to the tool's");
+    assert_eq!(run("state.keys=1").json(0)["ending"], "success");
     assert_eq!(run("fuel=1000").json(124)["ending"], "out_of_fuel");
-    assert_eq!(run("handles=1").json(124)["error"]["details"]["limit"], "handles");
+    assert_eq!(run("input=10").json(122)["error"]["details"]["limit"], "input");
     let more = run("random=2G").json(122);
     assert_eq!(
         more["error"]["message"],

@@ -554,7 +554,7 @@ fn a_component_that_needs_what_no_tool_gets_is_denied() {
     ----- stderr -----
     error: denied: the component imports `acme:rockets/pad@1.0.0`, which this host does not provide
 
-    hint: this version provides wasi:cli@0.2, wasi:clocks@0.2, wasi:filesystem@0.2, wasi:http@0.2, wasi:io@0.2, wasi:random@0.2, wasi:sockets@0.2
+    hint: this version provides cortex:tool/host@0.1, wasi:cli@0.2, wasi:clocks@0.2, wasi:filesystem@0.2, wasi:http@0.2, wasi:io@0.2, wasi:keyvalue@0.2.0-draft, wasi:logging@0.1.0-draft, wasi:random@0.2, wasi:sockets@0.2
     ");
 }
 

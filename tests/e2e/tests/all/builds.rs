@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use cortex_build::{ArtefactLock, BuildError, Built, Origin, Progress, Silent, Workshop};
+use cortex_build::{ArtefactLock, BuildError, Built, Origin, Progress, Silent, Trust, Workshop};
 use cortex_manifest::ToolSpec;
 use cortex_runtime::{Allocation, CallOptions, Ending, Execution, Runtime, Settings};
 use fs_err as fs;
@@ -317,6 +317,43 @@ fn a_running_process_sees_an_edit() {
     source.print("after");
     while answer(&call(&runtime, source.path(), json!({}))) != json!("after") {}
     assert_eq!(answer(&call(&runtime, source.path(), json!({}))), json!("after"));
+}
+
+#[test]
+fn a_source_that_nobody_vouches_for_is_not_built_but_what_was_built_is_used() {
+    let (home, source) = (new_home(), Source::prints("prints", "one"));
+    let workshop = |trust| Workshop::new(home.path(), false).trusting(trust);
+    let spec = || {
+        let manifest = source.path().join("tool.yml");
+        ToolSpec::parse(&manifest, &fs::read_to_string(&manifest).unwrap()).unwrap()
+    };
+    let build = |trust| workshop(trust).build(&spec(), source.path(), "tool.yml", false, &Silent);
+    let error = build(Trust::Untrusted).unwrap_err();
+    assert!(matches!(error, BuildError::Untrusted { .. }), "{error:?}");
+    assert!(error.hint().unwrap().contains("`cortex-wasm build prints --trust`"), "{:?}", error.hint());
+    assert!(!home.path().join("stage").exists(), "nothing was even copied");
+    assert_eq!(build(Trust::ThisOnce).unwrap().origin, Origin::Built);
+    assert_eq!(build(Trust::Untrusted).unwrap().origin, Origin::Store);
+
+    source.manifest("prints", "entrypoint: ./main.rs, build: { build_command: \"echo hi > said.txt\" }");
+    assert!(build(Trust::ThisOnce).unwrap_err().to_string().contains("`build_command`"));
+    assert_eq!(build(Trust::Trusted).unwrap().origin, Origin::Built);
+}
+
+/// It runs before the compiler, on a copy of the source, and its failure is the build's.
+#[test]
+fn a_command_of_the_manifest_s_own_makes_part_of_the_source() {
+    let (home, source) = (new_home(), Source::prints("made", "one"));
+    source.write("main.rs", "include!(\"made.rs\");\n");
+    let command =
+        "entrypoint: ./main.rs, build: { build_command: 'printf \"fn main() { println!(\\\"3\\\") }\" > made.rs' }";
+    source.manifest("made", command);
+    assert_eq!(source.answer(home.path()), json!(3));
+    assert!(!source.path().join("made.rs").exists(), "the tool's own folder is left alone");
+    source.manifest("made", "entrypoint: ./main.rs, build: { build_command: 'echo no rule to make it >&2; exit 7' }");
+    let error = source.build(home.path()).unwrap_err();
+    assert_eq!(error.stderr(), Some("no rule to make it\n"));
+    assert!(error.to_string().ends_with("exit status: 7"), "{error}");
 }
 
 #[test]

@@ -90,7 +90,7 @@ mod capability_host {
         let untrusting = tools(&home, "trust: false", &[]);
         add(&untrusting, "notes", "", ASKS);
         let refused = untrusting.call("notes", input.clone());
-        assert_eq!(refused.ending, Ending::ToolError);
+        assert_eq!(refused.ending, Ending::Denied);
         let hint = refused.error.as_ref().unwrap().hint.as_ref().unwrap();
         assert!(hint.ends_with("tools:\n  - { tool: notes, grant: { state: true } }"), "{hint}");
 
@@ -393,7 +393,7 @@ mod capability_files {
     /// Ends: `limit_exceeded`
     #[test]
     fn what_is_written_is_counted_before_it_is_done() {
-        let files = Box::new("", "disk: 1000, files: { created: 5, path: 40 }", ASKS);
+        let files = Box::new("", "disk: 1000, files: { created: 5, path: 40, listed: 2 }", ASKS);
         let reached = |calls: Value, limit: &str, message: &str| {
             let ran = files.run(calls);
             assert_eq!(ran.ending, Ending::LimitExceeded, "{ran:?}");
@@ -419,6 +419,10 @@ mod capability_files {
         reached(json!([["create", "/out/h", 5], ["folder", "/out/i"]]), "files.created", created);
         reached(json!([["create", "/out/j", 5], ["hard_link", "/out/a", "/out/k"]]), "files.created", created);
         reached(json!([["create", "/out/l", 5], ["symlink", "/out", "a", "m"]]), "files.created", created);
+        assert_eq!(answer(&files.run(json!([["list", "/in"]]))), json!([["a"]]));
+        fs::write(files.path("in/b"), "").unwrap();
+        fs::write(files.path("in/c"), "").unwrap();
+        reached(json!([["list", "/in"]]), "files.listed", "a listing of more entries: the limit `files.listed` is 2");
         let path = format!("/out/{}", "p".repeat(41));
         reached(json!([["write", path, 1]]), "files.path", "a longer path: the limit `files.path` is 40");
     }

@@ -20,6 +20,7 @@ mod cancelled;
 mod computes;
 mod files;
 mod network;
+mod records;
 mod secrets;
 mod takes;
 mod tool;

@@ -6,7 +6,7 @@ use cortex_build::{BackendKind, plan};
 use cortex_runtime::{Contract, Ending};
 use serde_json::json;
 
-use crate::source::{Source, answer, home, host};
+use crate::source::{Source, answer, assert_the_same_was_compiled, home, host};
 
 const PROGRAM: &str = r#"
 const fs = require("node:fs");
@@ -133,4 +133,10 @@ fn the_plan_names_the_engine_and_what_needs_a_container() {
     let source = Source::new("jsdeep", "runtime: javascript", &files);
     let deep = plan(&source.spec(), Some(source.path()));
     assert_eq!(deep.reasons[0].because, "`lib/net.js:2` uses `net`, which opens sockets");
+}
+
+#[test]
+fn the_same_javascript_is_compiled_in_another_folder_and_home() {
+    let bundle = "javascript/bundle.js";
+    assert_the_same_was_compiled("tssame", "runtime: typescript", &[("main.ts", FUNCTION)], bundle);
 }

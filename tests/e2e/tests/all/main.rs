@@ -8,6 +8,8 @@ mod cache;
 mod capabilities;
 #[cfg(test)]
 mod contracts;
+#[cfg(all(test, unix))]
+mod docker;
 #[cfg(test)]
 mod executions;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use cortex_build::{BackendKind, BuildError, plan};
 use cortex_runtime::{Contract, Ending};
 use serde_json::json;
 
-use crate::source::{Source, answer, host};
+use crate::source::{Source, answer, assert_the_same_was_compiled, host};
 
 const PROGRAM: &str = r#"
 import json
@@ -189,4 +189,38 @@ fn what_a_sandbox_cannot_do_is_planned_for_a_container_with_the_line_that_says_s
     assert_eq!(starts.reasons[0].because, "`main.py:2` imports `subprocess`, which starts other programs");
     let guarded = planned("try:\n    import numpy\nexcept ImportError:\n    numpy = None\n\ndef run(args): return 1\n");
     assert_eq!(guarded.backend, BackendKind::Wasm, "{guarded:?}");
+    let calls = planned("import threading\n\ndef run(args):\n    threading.Thread(target=print).start()\n");
+    assert_eq!(calls.reasons[0].because, "`main.py:4` calls `threading.Thread`, which starts a thread");
+    let files = [("main.py", "import words\n"), ("words.py", "import ctypes\n")];
+    let source = Source::new("pydeep", "runtime: python3", &files);
+    let deep = plan(&source.spec(), Some(source.path()));
+    assert_eq!(deep.reasons[0].because, "`words.py:1` imports `ctypes`, which calls native libraries");
+    let files = [("main.py", "def run(args): return 1\n"), ("requirements.txt", "requests\nnumpy>=2\n")];
+    let source = Source::new("pynative", "runtime: python3", &files);
+    let native = plan(&source.spec(), Some(source.path()));
+    assert_eq!(native.backend, BackendKind::Docker);
+    assert_eq!(native.reasons[0].because, "`requirements.txt:2` asks for `numpy`, which is native code");
+}
+
+/// What a plan cannot know the build finds out: from the wheels' own metadata, before the compiler runs, or from it.
+#[test]
+fn a_build_that_only_a_container_can_do_says_so() {
+    let cases = [
+        ("import bz2\n", "", "`pycontainer` cannot become a component: a sandbox has no `_bz2`"),
+        ("import dotenv\n", "pydantic-settings==2.16.3\n", "needs `pydantic_core "),
+    ];
+    for (main, requirements, said) in cases {
+        let files = [("main.py", main), ("requirements.txt", requirements)];
+        let source = Source::new("pycontainer", "runtime: python3, entrypoint: ./main.py", &files);
+        let error = source.build(&crate::source::home(), false).unwrap_err();
+        assert!(matches!(error, BuildError::NeedsContainer { .. }), "{error:?}");
+        assert!(error.to_string().contains(said), "{error}");
+        assert!(error.hint().unwrap().contains("backend: docker"), "{:?}", error.hint());
+    }
+}
+
+#[test]
+fn the_same_python_is_compiled_in_another_folder_and_home() {
+    let entry = "python/glue/cortex_entry.py";
+    assert_the_same_was_compiled("pysame", "runtime: python3", &[("main.py", FUNCTION)], entry);
 }

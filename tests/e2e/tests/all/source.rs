@@ -75,3 +75,30 @@ pub(crate) fn host(program: &Path, arguments: &[&str], directory: &Path) -> (i32
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
+
+/// Another home, which has nothing but the toolchains. Its name is longer, and no URL or shell takes it as it is.
+pub(crate) fn another_home() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().join("another home");
+    fs::create_dir(&home).unwrap();
+    std::os::unix::fs::symlink(self::home().join("toolchains"), home.join("toolchains")).unwrap();
+    (folder, home)
+}
+
+/// Builds the same source in two folders and two homes: what the engine's own tool was given (a file of the stage) is the
+/// same, and nothing in the component says where it was built. The components themselves differ in a few bytes, because
+/// those tools take a picture of an engine that has read the clock and the host's randomness: see `builders/README.md`.
+pub(crate) fn assert_the_same_was_compiled(name: &str, implementation: &str, files: &[(&str, &str)], given: &str) {
+    let (_kept, elsewhere) = another_home();
+    let homes = [home(), elsewhere];
+    let given = homes.map(|home| {
+        let source = Source::new(name, implementation, files);
+        let wasm = source.build(&home, false).unwrap().component.read().unwrap();
+        for folder in [&home, source.path()] {
+            let folder = folder.to_str().unwrap().as_bytes();
+            assert!(!wasm.windows(folder.len()).any(|bytes| bytes == folder), "{name} names a folder of this machine");
+        }
+        fs::read_to_string(home.join("stage").join(name).join(".cortex").join(given)).unwrap()
+    });
+    assert_eq!(given[0], given[1], "{name}");
+}

@@ -83,6 +83,7 @@ fn an_answer_becomes_results_in_the_shape_of_the_original() {
             {"Text": "Cut off", "FirstURL": "https://example.org/d"}]}"#;
     let (server, requests) = server(says("200 OK", body));
     let ran = search(&at(&server), &json!({"query": "a & b", "max_results": 3}), Overrides::default());
+    assert_eq!((ran.usage.http_requests, ran.usage.http_received_bytes), (1, body.len() as u64));
     let related = |title: &str, snippet: &str, url: &str| json!({"type": "related", "title": title, "snippet": snippet, "url": url, "source": "DuckDuckGo"});
     let results = json!([
         {"type": "answer", "title": "WebAssembly", "snippet": "A binary format.", "url": "https://example.org/wasm", "source": "Wikipedia"},

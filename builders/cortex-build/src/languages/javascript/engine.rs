@@ -25,7 +25,7 @@ pub(crate) static QUICKJS: Package = Package {
     command: "cortex-wasm toolchain install javascript",
 };
 
-/// `componentize-js` with SpiderMonkey. Only for programs that need it.
+/// `componentize-js` with `SpiderMonkey`. Only for programs that need it.
 pub(crate) static SPIDERMONKEY: Package = Package {
     name: "spidermonkey",
     language: "JavaScript (SpiderMonkey)",

@@ -8,7 +8,7 @@ use fs_err as fs;
 
 use crate::plan::Reason;
 
-/// Web APIs that only SpiderMonkey has. Everything else works with `QuickJS`, which is a tenth of the size and starts in a
+/// Web APIs that only `SpiderMonkey` has. Everything else works with `QuickJS`, which is a tenth of the size and starts in a
 /// fraction of the time.
 const ONLY_SPIDERMONKEY: &[&str] = &[
     "crypto.subtle",
@@ -77,17 +77,15 @@ pub(super) fn engine(named: Option<Engine>, text: &str) -> (Engine, Reason) {
             Engine::SpiderMonkey,
             reason("the manifest says `engine: spidermonkey`".into(), "leave out `build.engine`"),
         ),
-        _ => match ONLY_SPIDERMONKEY.iter().find(|name| names(text, name)) {
-            Some(name) => {
+        _ => {
+            if let Some(name) = ONLY_SPIDERMONKEY.iter().find(|name| names(text, name)) {
                 let because =
                     format!("the engine is SpiderMonkey: the program names `{name}`, which QuickJS does not have");
-                (Engine::SpiderMonkey, reason(because, "`build.engine: quickjs` insists on the other"))
+                return (Engine::SpiderMonkey, reason(because, "`build.engine: quickjs` insists on the other"));
             }
-            None => {
-                let because = "the engine is QuickJS: the program names nothing that only SpiderMonkey has";
-                (Engine::QuickJs, reason(because.into(), "`build.engine: spidermonkey` insists on the other"))
-            }
-        },
+            let because = "the engine is QuickJS: the program names nothing that only SpiderMonkey has";
+            (Engine::QuickJs, reason(because.into(), "`build.engine: spidermonkey` insists on the other"))
+        }
     }
 }
 

@@ -21,12 +21,11 @@ enum Server {
 }
 
 pub(super) fn execute(config: &McpConfig, global: &Global, printer: &Printer) -> anyhow::Result<ExitStatus> {
-    let server = match &config.url {
-        Some(url) => Server::Url(url.clone()),
-        None => {
-            let program = text(&std::env::current_exe()?)?;
-            Server::Command { program, arguments: arguments(config, global)? }
-        }
+    let server = if let Some(url) = &config.url {
+        Server::Url(url.clone())
+    } else {
+        let program = text(&std::env::current_exe()?)?;
+        Server::Command { program, arguments: arguments(config, global)? }
     };
     let (place, snippet) = snippet(config.agent, &server)?;
     printer.note(&format!("# {place}"));

@@ -1,5 +1,6 @@
 //! Components that are an attack before any of their code runs.
 
+use cortex_runtime::{CompilerProgram, Policy};
 use cortex_sandbox::{Call, CompiledCache, Grants, Limits, digest};
 use wasm_encoder::{
     Alias, CanonicalFunctionSection, CodeSection, Component, ComponentAliasSection, ComponentExportKind,
@@ -38,7 +39,7 @@ fn exceptions_are_not_compiled() {
 }
 
 /// Attack: a component of 100 MB
-/// Ends: `build_failed` before it is read as WebAssembly
+/// Ends: `limit_exceeded` before it is read as WebAssembly
 #[test]
 fn a_component_is_bounded_before_it_is_compiled() {
     let mut component = Component::new();
@@ -107,6 +108,36 @@ fn component_of(module: &Module, exports_count: u32) -> Vec<u8> {
 fn functions_are_bounded_in_number() {
     refused(&component_of(&module_of(1_000_001), 1), "", "functions count exceeds limit");
     assert_eq!(answer(&call(&component_of(&module_of(3), 1), "")), json!(42), "the bomb without its charge works");
+}
+
+/// Attack: 300,000 functions, each small, that take the compiler minutes or gigabytes
+/// Ends: `limit_exceeded`, and the process that compiled is gone
+#[test]
+fn compiling_is_bounded_in_time_and_in_memory() {
+    let bomb = component_of(&module_of(300_000), 1);
+    for (limits, words) in [
+        ("time: 1, memory: 2G", "compiling the component took more than 1s"),
+        ("time: 300, memory: 64M", "under 67108864 bytes of memory"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let (policy, path) = (folder.path().join("cortex.yml"), folder.path().join("bomb.wasm"));
+        fs_err::write(&policy, format!("kind: Policy\nversion: \"1.0\"\ncompile: {{ {limits} }}\n")).unwrap();
+        fs_err::write(&path, &bomb).unwrap();
+        let program = env!("CARGO_BIN_EXE_calls").into();
+        let compiler = Some(CompilerProgram { program, arguments: vec!["compile".into()] });
+        // A home of its own, so that nobody has compiled it before.
+        let tools = Tools::with(|settings| Settings {
+            home: folder.path().join("home"),
+            policy: Policy::open(&policy).unwrap(),
+            compiler: compiler.clone(),
+            ..settings
+        });
+        let execution = tools.call(path.to_str().unwrap(), json!({}));
+        assert_ended(&execution, Ending::LimitExceeded, words);
+        let other = folder.path().join("honest.wasm");
+        fs_err::write(&other, component_of(&module_of(3), 1)).unwrap();
+        assert_eq!(answer(&tools.call(other.to_str().unwrap(), json!({}))), json!(42));
+    }
 }
 
 /// Attack: 5,000 exported functions, each of which would get a schema

@@ -97,3 +97,36 @@ fn a_secret_is_masked_in_whatever_a_tool_says() {
     assert_eq!(said.ending, Ending::Trap, "{said:?}");
     assert_nowhere(&said);
 }
+
+/// Attack: asking for the operator's variable that holds a secret, under its own name
+/// Ends: `success` without it, and the record says that it was refused
+#[test]
+fn a_secret_is_no_variable_of_the_host() {
+    let asks = "permissions: { environment: [CORTEX_SECRET_KEY] }\n";
+    let looks = arena(guests::HOSTILE_HOST, asks).call("attack", json!({"attack": "environment"}));
+    assert_eq!(answer(&looks)["variables"], json!([]));
+    assert_nowhere(&looks);
+    let refused = &looks.decisions[0];
+    assert_eq!((refused.target.as_str(), refused.allowed), ("CORTEX_SECRET_KEY", false));
+}
+
+/// Attack: a link among a tool's files that makes a file of the host's its file of variables
+/// Ends: in an error before anything runs
+#[test]
+fn a_file_of_variables_is_the_tool_s_own() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let file = elsewhere.path().join("secrets.env");
+    fs_err::write(&file, format!("KEY={SECRET}\n")).unwrap();
+    let tools = Tools::new();
+    tools.add("attack", guests::HOSTILE_HOST, PARAMETERS, "", "environment: { env_file: .env }\n");
+    std::os::unix::fs::symlink(&file, tools.path("attack").join(".env")).unwrap();
+    let input = json!({"attack": "environment"});
+    let call = tools.runtime.call("attack", &input, CallOptions::default());
+    let error = crate::host::block_on(call).unwrap_err().to_string();
+    assert!(error.contains("leads out of the tool's folder"), "{error}");
+    let own = format!("OWN={}\n", "mine");
+    fs_err::remove_file(tools.path("attack").join(".env")).unwrap();
+    fs_err::write(tools.path("attack").join(".env"), own).unwrap();
+    let looks = tools.call("attack", json!({"attack": "environment"}));
+    assert_eq!(answer(&looks)["variables"], json!([["OWN", "mine"]]));
+}
