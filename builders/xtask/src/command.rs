@@ -198,7 +198,7 @@ impl Program {
     }
 
     /// Starts a server that says nothing.
-    pub(crate) fn background(mut self) -> anyhow::Result<Server> {
+    pub(crate) fn silent_server(mut self) -> anyhow::Result<Server> {
         self.command.stdout(Stdio::null());
         Ok(Server(self.command.spawn().with_context(|| self.cannot_start())?))
     }

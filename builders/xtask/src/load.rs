@@ -41,7 +41,7 @@ pub(crate) fn run(layout: &Layout) -> anyhow::Result<()> {
     );
     fs::write(&script, lua)?;
     let release = layout.target().join("release");
-    let _echo: Server = Program::new(release.join("examples/echo")).arg(ECHO).background()?;
+    let _echo: Server = Program::new(release.join("examples/echo")).arg(ECHO).silent_server()?;
     let served = Program::new(release.join("cortex-wasm")).args(["serve", "--listen", SERVED, "--log", "error"]);
     let served = served.args(["--manifests"]).arg(home.path()).dir(home.path()).env("CORTEX_HOME", home.path());
     let (_served, _) = served.start_printing(|line| line.starts_with("http://").then(|| line.to_owned()))?;

@@ -243,7 +243,9 @@ impl Runtime {
             return 0;
         }
         let left = self.0.flights.all();
-        left.iter().for_each(|flight| flight.cancel());
+        for flight in &left {
+            flight.cancel();
+        }
         // A guest is stopped at its next tick.
         let _ = tokio::time::timeout(Duration::from_secs(5), gate.emptied()).await;
         left.len()

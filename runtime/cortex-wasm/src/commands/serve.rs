@@ -110,9 +110,9 @@ fn log(serve: &Serve) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&serve.log).with_context(|| format!("`{}` is no filter of logs", serve.log))?;
     let logs = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
     if serve.log_json {
-        logs.json().init()
+        logs.json().init();
     } else {
-        logs.with_target(false).init()
+        logs.with_target(false).init();
     }
     Ok(())
 }

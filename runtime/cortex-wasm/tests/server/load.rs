@@ -89,7 +89,9 @@ fn slow(together: usize) -> String {
                 let all = Arc::clone(&all);
                 tokio::spawn(async move {
                     let mut request = [0; 4096];
-                    stream.read(&mut request).await?;
+                    if stream.read(&mut request).await? == 0 {
+                        return Ok(());
+                    }
                     all.wait().await;
                     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
                     let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
