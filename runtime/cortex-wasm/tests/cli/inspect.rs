@@ -587,6 +587,7 @@ fn help_is_asked_for_and_goes_to_standard_output() {
       ps           List the containers that belong to this home
       stop         Kill and remove containers
       logs         Print what containers have written
+      relic        Start and stop the services that tools may be granted
       test         Run tools' health checks and examples
       new          Write a new tool that works, to begin with
       toolchain    Show, install or remove what compiles the languages
@@ -790,6 +791,7 @@ fn wrong_usage_ends_with_120_and_says_what_is_right() {
       ps           List the containers that belong to this home
       stop         Kill and remove containers
       logs         Print what containers have written
+      relic        Start and stop the services that tools may be granted
       test         Run tools' health checks and examples
       new          Write a new tool that works, to begin with
       toolchain    Show, install or remove what compiles the languages
