@@ -111,7 +111,9 @@ fn raw(path: &str, open: OpenFlags, flags: DescriptorFlags) -> Result<Descriptor
 /// The directory that a path begins with, and the rest of it; the first one for any other path.
 fn below(path: &str) -> Result<(Descriptor, String), String> {
     let mut directories = wasip2::filesystem::preopens::get_directories();
-    let at = directories.iter().position(|(_, name)| path.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('/')));
+    let at = directories
+        .iter()
+        .position(|(_, name)| path.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('/')));
     if directories.is_empty() {
         return Err("no directory is open".into());
     }

@@ -6,7 +6,10 @@ use std::io::Write;
 use std::mem::forget;
 
 use serde_json::{Value, json};
+use wasip2::cli::stderr::get_stderr;
+use wasip2::cli::stdout::get_stdout;
 use wasip2::http::types::{Fields, Method, OutgoingRequest, Scheme};
+use wasip2::io::streams::OutputStream;
 use wasip2::sockets::network::IpAddressFamily;
 
 fn main() {
@@ -14,14 +17,13 @@ fn main() {
     let count = input["count"].as_u64().unwrap_or(1_000_000);
     let bytes = usize::try_from(input["bytes"].as_u64().unwrap_or(1 << 20)).unwrap();
     match guests::text(&input, "attack").unwrap() {
-        "stdout" => write(&mut std::io::stdout(), count),
-        "stderr" => write(&mut std::io::stderr(), count),
+        "stdout" => write(&get_stdout(), count),
         "stderr and fail" => {
-            write(&mut std::io::stderr(), count);
+            write(&get_stderr(), count);
             std::process::exit(1);
         }
         "empty writes" => {
-            let (stdout, stderr) = (wasip2::cli::stdout::get_stdout(), wasip2::cli::stderr::get_stderr());
+            let (stdout, stderr) = (get_stdout(), get_stderr());
             for _ in 0..count {
                 stdout.write(&[]).unwrap();
                 stderr.write(&[]).unwrap();
@@ -37,7 +39,7 @@ fn main() {
         "insecure random" => drop(wasip2::random::insecure::get_insecure_random_bytes(count)),
         "randomness" => println!("{}", randomness()),
         "waits" => (0..count).for_each(|_| forget(wasip2::clocks::monotonic_clock::subscribe_duration(0))),
-        "streams" => (0..count).for_each(|_| forget(wasip2::cli::stdout::get_stdout())),
+        "streams" => (0..count).for_each(|_| forget(get_stdout())),
         "fields" => (0..count).for_each(|_| forget(Fields::new())),
         "sockets" => println!("{}", sockets(count)),
         "poll" => {
@@ -59,16 +61,16 @@ fn main() {
     }
 }
 
-/// As many bytes as asked for, in pieces of 64 KiB and without a line break.
-fn write(out: &mut impl Write, count: u64) {
+/// As many bytes as asked for, in the largest pieces that the host takes and without a line break.
+fn write(out: &OutputStream, count: u64) {
     let piece = vec![b'x'; 64 * 1024];
     let mut left = count;
     while left > 0 {
-        let now = left.min(piece.len() as u64);
-        out.write_all(&piece[..usize::try_from(now).unwrap()]).unwrap();
+        let now = left.min(piece.len() as u64).min(out.check_write().unwrap());
+        out.write(&piece[..usize::try_from(now).unwrap()]).unwrap();
         left -= now;
     }
-    out.flush().unwrap();
+    out.blocking_flush().unwrap();
 }
 
 /// Everything that has to differ between two instances.
