@@ -78,8 +78,7 @@ pub(crate) async fn run(mut waiting: Waiting, order: &Order<'_>) -> Result<Outco
     let used = Mutex::new(Used::default());
     let end = {
         let deadline = Moment::from_std(fed + order.limits.timeout);
-        let timed =
-            tokio::time::timeout_at(deadline, exchange(container, attached, order, &mut capture, &used)).await;
+        let timed = tokio::time::timeout_at(deadline, exchange(container, attached, order, &mut capture, &used)).await;
         match timed {
             Ok(end) => end?,
             Err(_) => End::Deadline,

@@ -10,10 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::models::{
-    ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountType, NetworkCreateRequest, PortBinding,
-    ResourcesUlimits, VolumeCreateRequest,
+    ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountType, NetworkCreateRequest,
+    PortBinding, ResourcesUlimits, VolumeCreateRequest,
 };
-use bollard::query_parameters::{CreateContainerOptionsBuilder, RemoveVolumeOptionsBuilder, StopContainerOptionsBuilder};
+use bollard::query_parameters::{
+    CreateContainerOptionsBuilder, RemoveVolumeOptionsBuilder, StopContainerOptionsBuilder,
+};
 use bytes::Bytes;
 use cortex_build::Progress;
 use cortex_manifest::{ByteSize, RelicHealth, RelicSpec};
@@ -150,7 +152,8 @@ async fn run(engine: &Arc<Engine>, spec: &RelicSpec, image: &str) -> Result<Reli
         within("create a volume", engine.docker.create_volume(volume)).await?;
     }
     let options = CreateContainerOptionsBuilder::new().name(&own).build();
-    within("create a container", engine.docker.create_container(Some(options), body(spec, image, &own, labels))).await?;
+    within("create a container", engine.docker.create_container(Some(options), body(spec, image, &own, labels)))
+        .await?;
     within("start a container", engine.docker.start_container(&own, None)).await?;
     let relic = status(engine, name).await?;
     if let Some(missing) = spec.ports.iter().find(|port| !relic.ports.contains_key(port)) {
@@ -158,7 +161,8 @@ async fn run(engine: &Arc<Engine>, spec: &RelicSpec, image: &str) -> Result<Reli
     }
     if let Some(health) = &spec.health_check {
         let port = spec.ports.first().and_then(|port| relic.ports.get(port)).copied();
-        let port = port.ok_or_else(|| failed(name, "has a health check and no port".into(), "add `deployment: { ports: […] }`"))?;
+        let port = port
+            .ok_or_else(|| failed(name, "has a health check and no port".into(), "add `deployment: { ports: […] }`"))?;
         wait(engine, name, health, port).await?;
     }
     // Written last: whoever finds it finds a relic that answers.

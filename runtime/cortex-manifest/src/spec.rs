@@ -21,10 +21,10 @@ pub use implementation::{
 };
 pub use mcp::{Ask, Mcp, Publish, ResultForm};
 pub use parameter::{Parameter, ParameterType, Validation};
-pub(crate) use relic::modern;
-pub use relic::{RelicEndpoint, RelicHealth, RelicSpec};
 pub use permissions::{Access, FolderRequest, HostPart, Permissions, SecretRequest, SecretUse};
 pub(crate) use permissions::{host_part, network_rule};
+pub(crate) use relic::modern;
+pub use relic::{RelicEndpoint, RelicHealth, RelicSpec};
 
 use std::collections::BTreeMap;
 use std::path::Path;

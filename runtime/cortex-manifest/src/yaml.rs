@@ -13,8 +13,8 @@ use serde_saphyr::{Budget, DefaultMessageFormatter, Error, MessageFormatter, Opt
 use crate::located::{Located, Position};
 use crate::quantity::shorten;
 use crate::raw::{RawManifest, RawPolicy, RawPraetorian, RawRelic, RawResources};
-use crate::spec::modern;
 use crate::rule::{ComplexityLimit, Rule};
+use crate::spec::modern;
 
 /// The largest manifest that is read. The original's largest are a few kilobytes; this bounds what a stranger's costs.
 pub const MANIFEST_BYTES_MAX: usize = 1024 * 1024;

@@ -37,10 +37,15 @@ fn the_older_shape_means_the_same() {
 
 #[test]
 fn what_is_wrong_is_told_with_its_place() {
-    let report = parse("kind: Tool\nname: a\nsummary: b\ndeployment: { image: \"a b\", ports: [70000] }\n").unwrap_err();
+    let report =
+        parse("kind: Tool\nname: a\nsummary: b\ndeployment: { image: \"a b\", ports: [70000] }\n").unwrap_err();
     for part in ["relic.yml:1:7: `kind` is `Tool`, not `Relic`", "`a b` is no image", "70000 is no port"] {
         assert!(report.contains(part), "{report}");
     }
-    assert!(parse("PraetorianRelics:\n  A: { port: 1, image: a }\n  B: { port: 2, image: b }\n").unwrap_err().contains("2 relics"));
+    assert!(
+        parse("PraetorianRelics:\n  A: { port: 1, image: a }\n  B: { port: 2, image: b }\n")
+            .unwrap_err()
+            .contains("2 relics")
+    );
     assert!(parse("kind: Relic\nname: a\nsummary: b\nunknown: 1\n").unwrap_err().contains("unknown field `unknown`"));
 }

@@ -148,7 +148,9 @@ impl RuntimeError {
                 Some("see that the disk has room, and start the process anew".into())
             }
             Self::Docker(error) => error.hint(),
-            Self::UnknownRelic { .. } => Some("`cortex-wasm relic list` shows them; they are in `relics` of a manifests folder".into()),
+            Self::UnknownRelic { .. } => {
+                Some("`cortex-wasm relic list` shows them; they are in `relics` of a manifests folder".into())
+            }
             Self::Record { .. } | Self::ReadRecord { .. } | Self::Io(_) => None,
         }
     }

@@ -80,7 +80,8 @@ impl Operator {
         let spec = &tool.spec;
         let wanted = !spec.permissions.secrets.is_empty() || !spec.environment.secrets.is_empty();
         let secrets = if wanted { self.secrets.values(&self.environment)? } else { BTreeMap::new() };
-        let supplies = Supplies { states: &self.states, home: &self.home, environment: &self.environment, secrets: &secrets };
+        let supplies =
+            Supplies { states: &self.states, home: &self.home, environment: &self.environment, secrets: &secrets };
         self.policy.decide(tool, &supplies, &self.ceiling)
     }
 }
@@ -330,7 +331,9 @@ impl Judge<'_> {
         for relic in &self.tool.spec.permissions.relics {
             let any = |of: &Capabilities| of.relics.contains(relic);
             if self.judge("relics", relic.to_string(), any, any, &format!("relics: [{relic}]")) {
-                grants.services.push(Service { name: relic.to_string(), ports: ports_file(supplies.home, relic.as_str()) });
+                grants
+                    .services
+                    .push(Service { name: relic.to_string(), ports: ports_file(supplies.home, relic.as_str()) });
             }
         }
     }

@@ -147,7 +147,9 @@ pub(crate) fn status_of(ending: Ending) -> StatusCode {
 impl From<RuntimeError> for Problem {
     fn from(error: RuntimeError) -> Self {
         let status = match &error {
-            RuntimeError::UnknownTool { .. } | RuntimeError::UnknownRelic { .. } | RuntimeError::NoTool { .. } => StatusCode::NOT_FOUND,
+            RuntimeError::UnknownTool { .. } | RuntimeError::UnknownRelic { .. } | RuntimeError::NoTool { .. } => {
+                StatusCode::NOT_FOUND
+            }
             RuntimeError::Manifest(_) => StatusCode::UNPROCESSABLE_ENTITY,
             RuntimeError::Limit(_) => StatusCode::FORBIDDEN,
             RuntimeError::NotReady { ending, .. } => status_of(*ending),

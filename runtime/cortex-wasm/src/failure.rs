@@ -59,9 +59,10 @@ pub(crate) fn compiler_said(details: Option<&serde_json::Value>, printer: &Print
 
 fn classify(error: &RuntimeError) -> (ExitStatus, &'static str) {
     let status = match error {
-        RuntimeError::UnknownTool { .. } | RuntimeError::UnknownRelic { .. } | RuntimeError::NoTool { .. } | RuntimeError::Manifest(_) => {
-            ExitStatus::Manifest
-        }
+        RuntimeError::UnknownTool { .. }
+        | RuntimeError::UnknownRelic { .. }
+        | RuntimeError::NoTool { .. }
+        | RuntimeError::Manifest(_) => ExitStatus::Manifest,
         RuntimeError::Limit(_) => ExitStatus::Denied,
         RuntimeError::Docker(docker) if docker.is_unavailable() => ExitStatus::Internal,
         RuntimeError::Docker(_) => ExitStatus::Build,

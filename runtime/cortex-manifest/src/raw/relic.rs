@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 
 use crate::located::Located;
 use crate::raw::{
-    OneOrMany, RawCount, RawDuration, RawEnvironment, RawHealthCheckType, RawImplementation, RawMethod, RawState, RawText,
-    RawVersion,
+    OneOrMany, RawCount, RawDuration, RawEnvironment, RawHealthCheckType, RawImplementation, RawMethod, RawState,
+    RawText, RawVersion,
 };
 
 /// A stateful service that tools may be granted: one file that says how it is started, kept and reached.

@@ -14,9 +14,7 @@ use crate::name::ToolName;
 use crate::network::Method;
 use crate::path::GuestPath;
 use crate::quantity::{Count, Milliseconds, shorten};
-use crate::raw::{
-    OneOrMany, RawCount, RawEndpoint, RawHealthCheckType, RawPraetorianRelic, RawRelic, RawRelicHealth,
-};
+use crate::raw::{OneOrMany, RawCount, RawEndpoint, RawHealthCheckType, RawPraetorianRelic, RawRelic, RawRelicHealth};
 use crate::rule::Rule;
 use crate::yaml;
 
@@ -101,13 +99,18 @@ impl RelicSpec {
         let mut ports: Vec<u16> = written.iter().filter_map(|port| port_of(port, problems)).collect();
         let mut endpoints = Vec::new();
         if let Some(interface) = raw.interface {
-            endpoints = interface.endpoints.unwrap_or_default().into_iter().filter_map(|e| endpoint(e, problems)).collect();
+            endpoints =
+                interface.endpoints.unwrap_or_default().into_iter().filter_map(|e| endpoint(e, problems)).collect();
             if ports.is_empty() {
                 ports.extend(interface.base_url.and_then(|url| port_of_url(&url.value)));
             }
         }
         let implementation = raw.implementation.map(|raw| Implementation::from_raw(raw, problems));
-        let mut program = ToolSpec::for_component(name.clone()?, "", InputSchema::from_json_schema(serde_json::json!({ "type": "object" })).expect("a valid schema"));
+        let mut program = ToolSpec::for_component(
+            name.clone()?,
+            "",
+            InputSchema::from_json_schema(serde_json::json!({ "type": "object" })).expect("a valid schema"),
+        );
         program.implementation = implementation.unwrap_or_else(Implementation::of_component);
         program.environment = raw.environment.map(|raw| Environment::from_raw(raw, problems)).unwrap_or_default();
         let volumes = raw.persistence.and_then(|persistence| persistence.volumes).unwrap_or_default();
@@ -149,7 +152,8 @@ pub(crate) fn modern(name: &str, at: Position, old: RawPraetorianRelic) -> Locat
         }
         snake.push(c.to_ascii_lowercase());
     }
-    let deployment = crate::raw::RawDeployment { image: old.image, command: None, ports: old.port.map(|port| vec![port]) };
+    let deployment =
+        crate::raw::RawDeployment { image: old.image, command: None, ports: old.port.map(|port| vec![port]) };
     let interface = crate::raw::RawInterface { kind: None, base_url: None, endpoints: old.operations };
     let summary = old.description.unwrap_or(Located { value: format!("The relic {name}."), at });
     let value = RawRelic {

@@ -136,7 +136,9 @@ impl Client {
         {
             let Some(address) = service.address(target.port) else {
                 let reason = format!("the relic `{name}` does not run, or not on port {}", target.port);
-                let hint = format!("run `cortex-wasm relic start {name}`, and `cortex-wasm relic status {name}` for its ports");
+                let hint = format!(
+                    "run `cortex-wasm relic start {name}`, and `cortex-wasm relic status {name}` for its ports"
+                );
                 self.ledger.denied(target.to_string(), reason, Some(hint));
                 return Err(Error::HttpRequestDenied);
             };

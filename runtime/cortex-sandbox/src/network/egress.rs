@@ -75,9 +75,7 @@ impl Egress {
         let target =
             Target { method: "CONNECT".into(), path: String::new(), ..Target::of(&parts).map_err(|_| malformed())? };
         let route = client.route(&target)?;
-        let connecting = async {
-            connect_plain(&client.addresses(&target, &route).await?).await
-        };
+        let connecting = async { connect_plain(&client.addresses(&target, &route).await?).await };
         let stream = timeout(client.limits.timeout, connecting).await.map_err(|_| Error::ConnectionTimeout)??;
         Ok(Tunnel { stream: Box::pin(stream), _ticket: ticket })
     }

@@ -44,7 +44,9 @@ fn measure(folder: &std::path::Path, calls: usize) -> Result<(), Box<dyn Error>>
         for n in 0..=calls {
             if name == "warm" {
                 // One call at a time: a warm container is measured, not the wait for one.
-                while n > 0 && runtime.containers()?.iter().filter(|container| container.status.starts_with("Up")).count() < 2 {
+                while n > 0
+                    && runtime.containers()?.iter().filter(|container| container.status.starts_with("Up")).count() < 2
+                {
                     std::thread::yield_now();
                 }
             }

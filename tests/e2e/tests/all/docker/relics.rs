@@ -60,7 +60,12 @@ fn a_tool_reaches_the_relic_that_it_was_granted_under_its_name_and_no_other() {
     let port = started.ports[&9000];
     assert_eq!(ask("http://counts:9000/count"), json!([200, "1 65532"]));
     assert_eq!(ask("http://counts/count"), json!([200, "2 65532"]));
-    for elsewhere in [format!("http://localhost:{port}/"), format!("http://127.0.0.1:{port}/"), "http://others:9000/".into(), "http://counts:9001/".into()] {
+    for elsewhere in [
+        format!("http://localhost:{port}/"),
+        format!("http://127.0.0.1:{port}/"),
+        "http://others:9000/".into(),
+        "http://counts:9001/".into(),
+    ] {
         assert_eq!(ask(&elsewhere)[0], 403, "{elsewhere}");
     }
     // Starting it again changes nothing; stopping it keeps what it kept.
