@@ -200,9 +200,9 @@ fn a_program_ends_as_it_does_on_the_host() {
         let input = json!({ "do": what });
         let (code, stdout, stderr) = crate::source::host(&compiled, &[&input.to_string()], source.path());
         let ran = source.call(input);
-        let failure = ran.error.as_ref().and_then(|failure| failure.exit_code).unwrap_or(0);
-        // A program for WASI ends a panic with a trap, which has no code of its own.
-        assert!(failure == code || what == "panic", "{what}: {ran:?}");
+        let failure = i32::from(ran.error.is_some());
+        // The standard library for WASI 0.2 knows success and failure only, so every other code arrives as 1.
+        assert_eq!(failure == 0, code == 0, "{what}: {ran:?}");
         assert_eq!(ran.result.as_ref().map_or("", |result| result.get().trim()), stdout.trim(), "{what}");
         let last = stderr.lines().find(|line| line.contains("luck") || line.contains("purpose"));
         assert!(last.is_none_or(|line| ran.stderr.text.contains(line)), "{what}: {}", ran.stderr.text);
