@@ -197,6 +197,17 @@ impl Program {
         bail!("`{}` ended before it was ready: {}", self.line(), said.join("\n"));
     }
 
+    /// Starts a server that says nothing.
+    pub(crate) fn silent_server(mut self) -> anyhow::Result<Server> {
+        self.command.stdout(Stdio::null());
+        Ok(Server(self.command.spawn().with_context(|| self.cannot_start())?))
+    }
+
+    /// Whether it can be started, however it ends.
+    pub(crate) fn runs(mut self) -> bool {
+        self.command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+    }
+
     /// Whether it can be started and ends well, silently.
     pub(crate) fn works(mut self) -> bool {
         let status = self.command.stdout(Stdio::null()).stderr(Stdio::null()).status();

@@ -11,6 +11,7 @@ mod fuzz;
 mod generate;
 mod guests;
 mod layout;
+mod load;
 mod mcp;
 mod python;
 mod server;
@@ -97,6 +98,8 @@ enum Chore {
     Deny,
     /// Runs the official suites of the Model Context Protocol against the server that was built last
     Mcp,
+    /// Measures the server under load, compared with axum alone
+    Load,
     /// Runs the benchmarks of `cortex-runtime`
     Bench {
         /// Passed on to `cargo bench`
@@ -153,6 +156,7 @@ fn run(chore: &Chore) -> anyhow::Result<bool> {
             mcp::run(&layout, &mut steps);
             return Ok(steps.finish().failed == 0);
         }
+        Chore::Load => load::run(&layout)?,
         Chore::Bench { arguments } => {
             let bench = Program::cargo(&layout).args(["bench", "-p", "cortex-runtime"]).args(arguments);
             bench.passing_stdout().run().context("`cargo bench` failed")?;

@@ -65,7 +65,7 @@ pub use spec::{
     Access, Ask, Backend, Build, BuildArgs, Command, Engine, Entrypoint, Environment, Example, Expected, FileResources,
     FolderRequest, HealthCheck, HostPart, HttpResources, Implementation, ImplementationType, Mcp, Parameter,
     ParameterType, Permissions, Publish, RelicEndpoint, RelicHealth, RelicSpec, Resources, ResultForm, Runtime,
-    SecretRequest, SecretUse, Sha256Digest, State, StateResources, Target, ToolSpec, Validation, WARM_MAX,
+    SecretRequest, SecretUse, Sha256Digest, State, StatePer, StateResources, Target, ToolSpec, Validation, WARM_MAX,
 };
 pub use uri::{InvalidUri, UriTemplate};
 pub use yaml::MANIFEST_BYTES_MAX;

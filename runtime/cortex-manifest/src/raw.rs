@@ -23,7 +23,7 @@ pub(crate) use mcp::{RawAsk, RawMcp, RawPublish, RawResultForm};
 pub(crate) use network_rule::{RawMethod, RawNetworkMethods, RawNetworkRule};
 pub(crate) use one_or_many::{MapOrList, OneOrMany};
 pub(crate) use parameter::{RawParameter, RawParameterType, RawValidation};
-pub(crate) use permissions::{RawAccess, RawFilesystem, RawHostPart, RawPermissions, RawSecret};
+pub(crate) use permissions::{RawAccess, RawFilesystem, RawHostPart, RawPermissions, RawSecret, RawStatePer};
 pub(crate) use policy::{RawCapabilities, RawCompile, RawFolder, RawPolicy, RawToolPolicy};
 pub(crate) use relic::{
     RawDeployment, RawEndpoint, RawInterface, RawPraetorian, RawPraetorianRelic, RawRelic, RawRelicHealth,

@@ -21,7 +21,7 @@ pub use implementation::{
 };
 pub use mcp::{Ask, Mcp, Publish, ResultForm};
 pub use parameter::{Parameter, ParameterType, Validation};
-pub use permissions::{Access, FolderRequest, HostPart, Permissions, SecretRequest, SecretUse};
+pub use permissions::{Access, FolderRequest, HostPart, Permissions, SecretRequest, SecretUse, StatePer};
 pub(crate) use permissions::{host_part, network_rule};
 pub(crate) use relic::modern;
 pub use relic::{RelicEndpoint, RelicHealth, RelicSpec};

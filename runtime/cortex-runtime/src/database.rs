@@ -147,13 +147,12 @@ pub(crate) fn interrupt_the_dead(database: &mut Connection, home: &Path, own: u6
     let mut known: Vec<(u64, bool)> = vec![(own, true)];
     for id in running {
         let process = ExecutionId::from_row(id).process();
-        let is_gone = match known.iter().find(|(number, _)| *number == process) {
-            Some((_, gone)) => *gone,
-            None => {
-                let gone = is_dead(home, process).unwrap_or(false);
-                known.push((process, gone));
-                gone
-            }
+        let is_gone = if let Some((_, gone)) = known.iter().find(|(number, _)| *number == process) {
+            *gone
+        } else {
+            let gone = is_dead(home, process).unwrap_or(false);
+            known.push((process, gone));
+            gone
         };
         if is_gone {
             dead.push(id);

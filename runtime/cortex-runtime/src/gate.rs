@@ -227,11 +227,11 @@ impl State {
     fn patience(&mut self) -> Duration {
         let elapsed = self.since.elapsed();
         let each = elapsed.checked_div(u32::try_from(self.ended).unwrap_or(u32::MAX)).unwrap_or(Duration::from_secs(1));
-        if elapsed > Duration::from_secs(60) {
+        if elapsed > Duration::from_mins(1) {
             (self.ended, self.since) = (0, Instant::now());
         }
         let waiting = u32::try_from(self.waiting).unwrap_or(u32::MAX);
-        (each.saturating_mul(waiting)).clamp(Duration::from_secs(1), Duration::from_secs(60))
+        (each.saturating_mul(waiting)).clamp(Duration::from_secs(1), Duration::from_mins(1))
     }
 }
 
@@ -301,15 +301,15 @@ mod tests {
     fn a_full_queue_refuses_at_once_and_a_draining_gate_sends_everybody_away() {
         let gate = Gate::new(SMALL);
         let running = gate.try_enter().unwrap();
-        let (mut a, mut b) = (pin!(gate.enter("a")), pin!(gate.enter("a")));
-        let (mut c, mut d) = (pin!(gate.enter("a")), pin!(gate.enter("b")));
-        assert!(poll(a.as_mut()).is_none() && poll(b.as_mut()).is_none());
-        assert!(matches!(poll(c.as_mut()), Some(Err(RuntimeError::Overloaded { waiting: 2, .. }))));
-        assert!(poll(d.as_mut()).is_none());
-        let mut e = pin!(gate.enter("c"));
-        assert!(matches!(poll(e.as_mut()), Some(Err(RuntimeError::Overloaded { waiting: 3, .. }))));
+        let (mut first, mut second) = (pin!(gate.enter("a")), pin!(gate.enter("a")));
+        let (mut third, mut other) = (pin!(gate.enter("a")), pin!(gate.enter("b")));
+        assert!(poll(first.as_mut()).is_none() && poll(second.as_mut()).is_none());
+        assert!(matches!(poll(third.as_mut()), Some(Err(RuntimeError::Overloaded { waiting: 2, .. }))));
+        assert!(poll(other.as_mut()).is_none());
+        let mut last = pin!(gate.enter("c"));
+        assert!(matches!(poll(last.as_mut()), Some(Err(RuntimeError::Overloaded { waiting: 3, .. }))));
         gate.drain();
-        assert!(matches!(poll(a.as_mut()), Some(Err(RuntimeError::Draining))));
+        assert!(matches!(poll(first.as_mut()), Some(Err(RuntimeError::Draining))));
         assert!(gate.try_enter().is_none());
         drop(running);
         assert_eq!(gate.usage().running, 0);

@@ -118,6 +118,7 @@ struct Queue {
 }
 
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and they are told to one condition")]
 struct Waiting {
     entries: Vec<Entry>,
     /// The text of all of them.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use cortex_build::{BackendKind, Plan, Progress, Silent, Trust, Workshop, plan};
 use cortex_docker::{DockerBackend, DockerSettings};
-use cortex_manifest::{InputSchema, InvalidInput};
+use cortex_manifest::{InputSchema, InvalidInput, StatePer};
 use cortex_sandbox::{
     Allocation, CacheUsage, Call as SandboxCall, CompiledCache, CompilerProgram, DEFAULT_CACHE_BYTES, Ending, Failure,
     Interrupt, LimitError, LimitSource, Limits, Observer, Outcome, Overrides, Sandbox,
@@ -243,7 +243,9 @@ impl Runtime {
             return 0;
         }
         let left = self.0.flights.all();
-        left.iter().for_each(|flight| flight.cancel());
+        for flight in &left {
+            flight.cancel();
+        }
         // A guest is stopped at its next tick.
         let _ = tokio::time::timeout(Duration::from_secs(5), gate.emptied()).await;
         left.len()
@@ -436,6 +438,11 @@ impl Inner {
             Err(error) => return refused(&error),
         };
         let mut grants = std::borrow::Cow::Borrowed(&ready.grants);
+        let own_state = ready.grants.state.is_some() && ready.tool.spec.permissions.state_per != StatePer::Tool;
+        if own_state {
+            let Some(state) = self.operator.states.of_caller(&ready.tool, &options.caller) else { return no_session() };
+            Arc::make_mut(grants.to_mut()).state = Some(state);
+        }
         if options.no_network || !options.environment.is_empty() {
             let grants = Arc::make_mut(grants.to_mut());
             if options.no_network {
@@ -464,6 +471,13 @@ impl Inner {
         }
         outcome
     }
+}
+
+/// A tool that keeps values for each session has nowhere to keep those of none.
+fn no_session() -> Outcome {
+    let failure =
+        Failure::new(Ending::InvalidInput.as_str(), "the tool keeps state for each session, and the call has none");
+    Outcome::failed(Ending::InvalidInput, failure.with_hint("name a `session_id`"))
 }
 
 fn invalid_input(invalid: &InvalidInput) -> Outcome {

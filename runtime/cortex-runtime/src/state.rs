@@ -2,7 +2,7 @@
 //!
 //! A bucket belongs to a tool of one name at one place. A name alone is the author's to choose: whoever calls a tool
 //! `notes` must not read what another `notes` has kept. The `scope` is for buckets that one tool may have several of, one for
-//! each session or user; today every call uses the one without a name.
+//! each session or user, as its manifest says.
 //!
 //! What a bucket holds is counted in its own row, in the same transaction as every change, so a quota costs no scan.
 
@@ -10,9 +10,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use cortex_manifest::StatePer;
 use cortex_sandbox::{State, StateError, StateHandle, StateLimits};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
+use crate::execution::Caller;
 use crate::registry::{Tool, ToolSource};
 
 /// How many keys are listed at once.
@@ -63,20 +65,33 @@ impl States {
         Self(Arc::new(Database { path: home.join("state.db"), connection: Mutex::new(None) }))
     }
 
-    /// The bucket of a tool.
+    /// The bucket of a tool that all its calls share.
     pub(crate) fn of_tool(&self, tool: &Tool) -> StateHandle {
+        self.of_scope(tool, String::new())
+    }
+
+    /// The bucket of a tool for this caller; `None` for a caller that names no session where there is one for each.
+    pub(crate) fn of_caller(&self, tool: &Tool, caller: &Caller) -> Option<StateHandle> {
+        match tool.spec.permissions.state_per {
+            StatePer::Tool => Some(self.of_tool(tool)),
+            // Where there are no tokens, everybody is the same user.
+            StatePer::User => Some(self.of_scope(tool, format!("user:{}", caller.user.as_deref().unwrap_or_default()))),
+            StatePer::Session => {
+                let (user, session) = (caller.user.as_deref().unwrap_or_default(), caller.session.as_deref()?);
+                // The length keeps two pairs of names from meaning the same bucket.
+                Some(self.of_scope(tool, format!("session:{}:{user}:{session}", user.len())))
+            }
+        }
+    }
+
+    fn of_scope(&self, tool: &Tool, scope: String) -> StateHandle {
         let place = match &tool.source {
             ToolSource::Standard => String::new(),
             ToolSource::Folder { root: path, .. } | ToolSource::Component(path) => {
                 fs_err::canonicalize(path).unwrap_or_else(|_| path.clone()).to_string_lossy().into_owned()
             }
         };
-        StateHandle(Arc::new(Bucket {
-            database: Arc::clone(&self.0),
-            tool: tool.spec.name.to_string(),
-            place,
-            scope: String::new(),
-        }))
+        StateHandle(Arc::new(Bucket { database: Arc::clone(&self.0), tool: tool.spec.name.to_string(), place, scope }))
     }
 }
 

@@ -100,7 +100,7 @@ const pretty = (value) => typeof value === "string" ? value : JSON.stringify(val
 function meter(label, value, most, words) {
   const part = most ? Math.min(1, value / most) : 0;
   const fill = h(`div.fill${part >= 1 ? ".full" : part > .8 ? ".high" : ""}`);
-  fill.style.width = `${Math.max(part * 100, value ? 1 : 0)}%`;
+  fill.style.width = value ? `max(2px, ${part * 100}%)` : "0";
   return h("div.meter", h("div", h("span.soft", label), h("span.mono", words)),
     h("div.track", { role: "meter", "aria-label": label, "aria-valuenow": value, "aria-valuemin": 0, "aria-valuemax": most }, fill));
 }
@@ -174,6 +174,7 @@ async function tool(name, main) {
     const result = h("div.stack");
     output.replaceChildren(h("div.panel.stack", h("div.head", h("h3", "Result"), state), bar, log, result));
     log.hidden = true;
+    output.scrollIntoView({ block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
     const line = (level, text) => { log.hidden = false; log.append(h(`div.${level}`, h("span.level", level), text)); log.scrollTop = log.scrollHeight; };
     running = { abort: new AbortController(), id: null };
     run.disabled = true; cancel.disabled = false;
@@ -190,6 +191,7 @@ async function tool(name, main) {
           bar.hidden = true;
           if (data.problem) { state.replaceChildren(badge("failed", data.problem.code)); result.replaceChildren(problem(data.problem)); }
           else finished(data.execution, state, result, tool.limits);
+          output.scrollIntoView({ block: "nearest" });
         }
       }
     } catch (error) {

@@ -38,6 +38,7 @@ pub(crate) enum BuildStatus {
 
 /// A build.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "clients read it as `build_id`")]
 pub(crate) struct Build {
     /// Which build it is.
     pub(crate) build_id: String,

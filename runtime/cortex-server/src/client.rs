@@ -105,8 +105,8 @@ impl Client {
         if !["http", "https"].contains(&scheme) {
             return Err(wrong());
         }
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let here = bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        let name = host.trim_start_matches('[').trim_end_matches(']');
+        let here = name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
         if token.is_some() && scheme == "http" && !here {
             return Err(ClientError::Unencrypted { host: host.to_owned() });
         }

@@ -25,7 +25,7 @@ pub(crate) fn router(state: &ServerState, mcp: Router) -> Router {
     let api: bytes::Bytes = openapi::finished(api).to_pretty_json().unwrap_or_default().into();
     routes
         .merge(console::routes())
-        .route("/openapi.json", axum::routing::get(move || openapi::serve(api.clone())))
+        .route("/openapi.json", axum::routing::get(async move || openapi::serve(api.clone())))
         .fallback(async || Problem::not_found("unknown_route", "there is nothing here"))
         .method_not_allowed_fallback(async || {
             Problem::new(http::StatusCode::METHOD_NOT_ALLOWED, "unknown_method", "this method means nothing here")

@@ -89,6 +89,9 @@ impl Histogram {
     }
 }
 
+/// Which figure of a tool.
+type Pick = fn(&Series) -> &AtomicU64;
+
 /// Sums over all tools.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Totals {
@@ -161,11 +164,14 @@ impl Metrics {
         }
         let duration = "cortex_call_duration_seconds";
         head(&mut text, duration, "histogram", "Time of calls in their sandbox, the start of it included.");
-        tools.iter().for_each(|(tool, series)| series.duration.write(&mut text, duration, tool));
+        for (tool, series) in &tools {
+            series.duration.write(&mut text, duration, tool);
+        }
         let queue = "cortex_queue_duration_seconds";
         head(&mut text, queue, "histogram", "Time that calls waited for their turn.");
-        tools.iter().for_each(|(tool, series)| series.queue.write(&mut text, queue, tool));
-        type Pick = fn(&Series) -> &AtomicU64;
+        for (tool, series) in &tools {
+            series.queue.write(&mut text, queue, tool);
+        }
         let each: [(&str, &str, &str, Pick); 3] = [
             ("cortex_fuel_total", "counter", "Fuel that calls used.", |series| &series.fuel),
             ("cortex_http_requests_total", "counter", "Requests that tools made.", |series| &series.http_requests),

@@ -62,7 +62,7 @@ impl ServerTelemetry {
             .with_http_client(client)
             .with_endpoint(format!("{endpoint}/v1/metrics"))
             .build()?;
-        let traces = SdkTracerProvider::builder().with_batch_exporter(spans).with_resource(resource()).build();
+        let provider = SdkTracerProvider::builder().with_batch_exporter(spans).with_resource(resource()).build();
         let reader = PeriodicReader::builder(figures).with_interval(INTERVAL).build();
         let meters = SdkMeterProvider::builder().with_reader(reader).with_resource(resource()).build();
         let meter = meters.meter("cortex-wasm");
@@ -74,8 +74,8 @@ impl ServerTelemetry {
         };
         meter.u64_observable_counter("cortex.calls").with_callback(observe).build();
         let duration = meter.f64_histogram("cortex.call.duration").with_unit("s").build();
-        let tracer = traces.tracer("cortex-wasm");
-        Ok(Self { metrics, otlp: Some(Otlp { tracer, traces, meters, duration }) })
+        let tracer = provider.tracer("cortex-wasm");
+        Ok(Self { metrics, otlp: Some(Otlp { tracer, traces: provider, meters, duration }) })
     }
 
     /// Sends what is left. Blocks.

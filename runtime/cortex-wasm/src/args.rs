@@ -521,7 +521,6 @@ impl Command {
         match self {
             Self::Run(run) => run.reading.format,
             Self::Executions(executions) => executions.reading().format,
-            Self::Token(Token { action: TokenAction::List(reading) }) => reading.format,
             Self::Build(build) => build.reading.format,
             Self::Test(test) => test.reading.format,
             Self::Show(tool)
@@ -531,6 +530,7 @@ impl Command {
             | Self::Policy(Policy { action: PolicyAction::Explain(tool) }) => tool.reading.format,
             Self::List(reading)
             | Self::Version(reading)
+            | Self::Token(Token { action: TokenAction::List(reading) })
             | Self::Doctor(reading)
             | Self::Ps(reading)
             | Self::Image(Image { action: ImageAction::List(reading) })

@@ -48,6 +48,12 @@ pub(crate) struct RawPermissions {
     /// state: true
     /// ```
     pub(crate) state: Option<bool>,
+    /// Whose values the store holds: the `tool`'s (the default), those of each `user` of a server, or of each `session`.
+    ///
+    /// ```yaml
+    /// state_per: user
+    /// ```
+    pub(crate) state_per: Option<RawStatePer>,
     /// What of the host a container may look at, read-only: `proc` at `/host/proc`, `sys` at `/host/sys`. It then sees every
     /// process of the host. Not for the sandbox.
     ///
@@ -100,6 +106,16 @@ pub(crate) struct RawFilesystem {
     /// access: read
     /// ```
     pub(crate) access: Option<RawAccess>,
+}
+
+/// Whose values a store holds.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "StatePer")]
+pub(crate) enum RawStatePer {
+    Tool,
+    User,
+    Session,
 }
 
 /// What a tool may do in a folder.

@@ -13,6 +13,7 @@ use crate::network::{HostPattern, Method, NetworkRule};
 use crate::path::{GuestPath, HostPath, InvalidPath};
 use crate::raw::{
     RawAccess, RawFilesystem, RawHostPart, RawMethod, RawNetworkMethods, RawNetworkRule, RawPermissions, RawSecret,
+    RawStatePer,
 };
 use crate::rule::Rule;
 
@@ -26,12 +27,35 @@ pub struct Permissions {
     pub secrets: Vec<SecretRequest>,
     /// A key-value store of its own that outlives a call.
     pub state: bool,
+    /// Whose values it holds.
+    #[serde(skip_serializing_if = "StatePer::is_tool")]
+    pub state_per: StatePer,
     /// What of the host a container may look at.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub host: Vec<HostPart>,
     /// Relics that it may reach under their names.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub relics: Vec<ToolName>,
+}
+
+/// Whose values a store holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StatePer {
+    /// One for all calls.
+    #[default]
+    Tool,
+    /// One for each user of a server.
+    User,
+    /// One for each session.
+    Session,
+}
+
+impl StatePer {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+    fn is_tool(&self) -> bool {
+        *self == Self::Tool
+    }
 }
 
 /// What of the host a container may look at, read-only.
@@ -104,6 +128,11 @@ pub enum SecretUse {
 impl Permissions {
     pub(super) fn from_raw(raw: RawPermissions, problems: &mut Problems) -> Permissions {
         let mut permissions = Permissions { state: raw.state.unwrap_or(false), ..Permissions::default() };
+        permissions.state_per = match raw.state_per {
+            None | Some(RawStatePer::Tool) => StatePer::Tool,
+            Some(RawStatePer::User) => StatePer::User,
+            Some(RawStatePer::Session) => StatePer::Session,
+        };
         for rule in raw.network.unwrap_or_default() {
             permissions.network.extend(network_rule(rule, problems));
         }

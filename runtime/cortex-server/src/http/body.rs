@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
 
 use crate::auth::Identity;
 use crate::problem::Problem;
@@ -116,6 +117,15 @@ impl FromRequestParts<ServerState> for Identity {
         // The guard has put it there; without the guard nobody is let in.
         parts.extensions.get::<Self>().cloned().ok_or_else(|| Problem::unauthorized("nobody is known here"))
     }
+}
+
+/// One event of a stream.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ServerSentEvent {
+    /// Which kind of event it is.
+    event: String,
+    /// A JSON document.
+    data: String,
 }
 
 /// A JSON document as an answer.

@@ -79,7 +79,7 @@ struct ToolExecutionRequest {
     network_mode: String,
     /// A sandbox is gone after its call in any case.
     #[serde(default = "yes")]
-    #[allow(dead_code, reason = "clients send it, and nothing is ever left to clean up")]
+    #[expect(dead_code, reason = "clients send it, and nothing is ever left to clean up")]
     cleanup: bool,
 }
 
@@ -373,18 +373,14 @@ async fn build_tool(
     // The sender lives as long as the job, which is held here.
     let _ = changes.wait_for(|build| build.status.is_final()).await;
     let build = job.now();
-    match build.component {
-        Some(digest) => {
-            let message = if build.built == Some(true) { "built" } else { "built before" };
-            let (tool_name, message) = (request.tool_name, Some(message.to_owned()));
-            Ok(Answer(BuildToolResponse { tool_name, image_tag: digest, status: "success", message }))
-        }
-        None => {
-            let why = build.error.unwrap_or_default();
-            let detail = format!("Failed to build tool {}: {why}", request.tool_name);
-            Err(Problem::new(StatusCode::FAILED_DEPENDENCY, "build_failed", detail))
-        }
-    }
+    let Some(image_tag) = build.component else {
+        let why = build.error.unwrap_or_default();
+        let detail = format!("Failed to build tool {}: {why}", request.tool_name);
+        return Err(Problem::new(StatusCode::FAILED_DEPENDENCY, "build_failed", detail));
+    };
+    let message = if build.built == Some(true) { "built" } else { "built before" };
+    let (tool_name, message) = (request.tool_name, Some(message.to_owned()));
+    Ok(Answer(BuildToolResponse { tool_name, image_tag, status: "success", message }))
 }
 
 #[derive(Debug, Serialize, ToSchema)]

@@ -53,6 +53,6 @@ pub(super) fn finished(mut document: Document) -> Document {
     document
 }
 
-pub(super) async fn serve(document: Bytes) -> Response {
+pub(super) fn serve(document: Bytes) -> Response {
     ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], document).into_response()
 }

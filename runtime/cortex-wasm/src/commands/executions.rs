@@ -87,7 +87,7 @@ impl Source {
                 let mut path = format!("/v1/executions?limit={limit}");
                 for (name, value) in wanted {
                     if let Some(value) = value {
-                        path.push_str(&format!("&{name}={}", escaped(value)));
+                        path.extend(["&", name, "=", &escaped(value)]);
                     }
                 }
                 Ok(block_on(client.get(&path))??)

@@ -18,6 +18,7 @@ use crate::printer::Printer;
 
 pub(super) fn execute(serve: &Serve, global: &Global, printer: &Printer) -> anyhow::Result<ExitStatus> {
     log(serve)?;
+    open_files(printer);
     let executor = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let metrics = Arc::new(Metrics::default());
     let telemetry = match &serve.otlp {
@@ -89,14 +90,29 @@ fn server_settings(serve: &Serve, runtime: &Settings) -> anyhow::Result<ServerSe
     })
 }
 
+/// Each connection is an open file, of clients and of tools; the usual limit of 1,024 is from when programs could not
+/// handle more.
+#[cfg_attr(not(unix), expect(unused_variables, reason = "other systems have no such limit"))]
+fn open_files(printer: &Printer) {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+        let mut limit = getrlimit(Resource::Nofile);
+        limit.current = limit.maximum;
+        if let Err(error) = setrlimit(Resource::Nofile, limit) {
+            printer.warning(&format!("the limit of open files stays as it is: {error}"));
+        }
+    }
+}
+
 /// Standard output has the address; logs are for whoever operates the server.
 fn log(serve: &Serve) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&serve.log).with_context(|| format!("`{}` is no filter of logs", serve.log))?;
     let logs = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
     if serve.log_json {
-        logs.json().init()
+        logs.json().init();
     } else {
-        logs.with_target(false).init()
+        logs.with_target(false).init();
     }
     Ok(())
 }

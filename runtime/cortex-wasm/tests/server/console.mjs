@@ -59,7 +59,8 @@ try {
   await page.locator(".badge", { hasText: "denied" }).waitFor();
   await shot("denied");
 
-  // A long call is cancelled.
+  // A long call is cancelled. It was compiled before, so that it is the tool that is stopped.
+  await page.request.post(`${url}/v1/tools/spins/calls`, { data: { limits: { timeout_ms: 50 } } });
   await page.goto(`${url}#/tools/spins`);
   await page.getByRole("button", { name: "Run", exact: true }).click();
   await page.locator(".badge.running").waitFor();

@@ -1,5 +1,6 @@
 //! A server with tools and a home of its own, and a client that speaks HTTP/1.1 over one connection a request.
 
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// Longer than anything here takes, so that a test that waits for nothing ends.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A folder with tools and a home.
 pub(crate) struct Place {
@@ -163,19 +164,19 @@ impl Server {
         let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
         let known = |name: &str| headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
         if !known("host") {
-            head += &format!("Host: {}\r\n", self.address);
+            write!(head, "Host: {}\r\n", self.address).unwrap();
         }
         if let Some(token) = self.token.as_ref().filter(|_| !known("authorization")) {
-            head += &format!("Authorization: Bearer {token}\r\n");
+            write!(head, "Authorization: Bearer {token}\r\n").unwrap();
         }
         for (name, value) in headers {
-            head += &format!("{name}: {value}\r\n");
+            write!(head, "{name}: {value}\r\n").unwrap();
         }
         if let Some(body) = body {
             if !known("content-type") {
                 head += "Content-Type: application/json\r\n";
             }
-            head += &format!("Content-Length: {}\r\n", body.len());
+            write!(head, "Content-Length: {}\r\n", body.len()).unwrap();
         }
         // A server that has seen enough may close before all is written.
         let _ = stream.write_all(format!("{head}\r\n{}", body.unwrap_or_default()).as_bytes());

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use super::too_many_builds;
 use crate::auth::{Identity, Scope};
 use crate::builds::Build;
-use crate::http::body::{Answer, JsonBody, Named, blocking};
+use crate::http::body::{Answer, JsonBody, Named, ServerSentEvent, blocking};
 use crate::problem::Problem;
 use crate::state::{ServerState, require, require_tool};
 
@@ -83,7 +83,7 @@ async fn get(State(state): State<ServerState>, identity: Identity, Named(id): Na
 /// Follows a build: server-sent events `build`, each with all of it, until it is over.
 #[utoipa::path(get, path = "/v1/builds/{build_id}/events", tag = "builds", params(
     ("build_id" = String, Path),
-), responses((status = OK, description = "The events.", body = String, content_type = "text/event-stream")))]
+), responses((status = OK, description = "The events.", body = ServerSentEvent, content_type = "text/event-stream")))]
 async fn follow(State(state): State<ServerState>, identity: Identity, Named(id): Named) -> Result<Response, Problem> {
     let job = find(&state, &identity, &id)?;
     let mut changes = job.follow();

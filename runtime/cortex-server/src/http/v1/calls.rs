@@ -21,7 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::auth::{Identity, Scope};
-use crate::http::body::{Answer, Asked, JsonBody, Named, blocking};
+use crate::http::body::{Answer, Asked, JsonBody, Named, ServerSentEvent, blocking};
 use crate::problem::{Problem, status_of};
 use crate::state::{ServerState, require_tool};
 use crate::timestamp::rfc3339;
@@ -177,7 +177,7 @@ struct Begun {
     ("name" = String, Path, description = "The tool; `#function` selects one of several."), How,
 ), request_body = CallRequest, responses(
     (status = OK, description = "The call has succeeded, or is followed.", content(
-        (ExecutionBody = "application/json"), (String = "text/event-stream"),
+        (ExecutionBody = "application/json"), (ServerSentEvent = "text/event-stream"),
     )),
     (status = ACCEPTED, description = "The call has begun.", body = Begun),
 ))]

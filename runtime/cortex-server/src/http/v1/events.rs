@@ -13,6 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::auth::{Identity, Scope};
+use crate::http::body::ServerSentEvent;
 use crate::problem::Problem;
 use crate::state::{ServerState, require};
 use crate::timestamp::rfc3339;
@@ -24,7 +25,7 @@ pub(super) fn routes() -> OpenApiRouter<ServerState> {
 /// Server-sent events: `began` and `ended` of the caller's calls, `reloaded` of changed tools, `builds` when any build has
 /// changed, `missed` when the client was too slow for some.
 #[utoipa::path(get, path = "/v1/events", tag = "service", responses(
-    (status = OK, description = "The events.", body = String, content_type = "text/event-stream"),
+    (status = OK, description = "The events.", body = ServerSentEvent, content_type = "text/event-stream"),
 ))]
 async fn events(State(state): State<ServerState>, identity: Identity) -> Result<Response, Problem> {
     require(&identity, Scope::Call)?;
