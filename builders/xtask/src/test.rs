@@ -39,7 +39,7 @@ pub(crate) fn run(layout: &Layout, filter: Option<&str>, fuzz_seconds: u32) -> b
         let workspace = Program::cargo(layout)
             .args(["test", "--workspace", "--locked", "--no-fail-fast"])
             .env("INSTA_UPDATE", "no");
-        Ok(End::Tested(harness(engine.told(workspace).args(filter), &mut failed)))
+        Ok(End::Tested(harness(engine.told_to_tests(workspace.args(filter)), &mut failed)))
     });
     steps.step("tests on host", || {
         let mut count = Count::default();
@@ -97,6 +97,15 @@ impl Docker {
             Some(engine) => program.env("DOCKER_HOST", &engine.address),
             None => program,
         }
+    }
+
+    /// The same to the tests, which leave out those on an engine where there is none: the step before has said so.
+    fn told_to_tests(&self, tests: Program) -> Program {
+        #[cfg(unix)]
+        let there = self.engine.is_some();
+        #[cfg(not(unix))]
+        let there = false;
+        if there { self.told(tests) } else { tests.args(["--", "--skip", "docker::"]) }
     }
 
     #[cfg(not(unix))]

@@ -12,8 +12,8 @@ field() {
 
 date=$(field date "")
 add=$(field add "0 days")
-# Noon: a sum of days never meets the hour that a change of clocks leaves out.
-if ! sum=$(LC_ALL=C TZ=UTC date -d "$date 12:00 $add" +'%F %A %-j %G-W%V' 2>/dev/null); then
+# What is added comes first: behind a time of day, `-1` would be a time zone.
+if ! sum=$(LC_ALL=C TZ=UTC date -d "$add $date 12:00" +'%F %A %-j %G-W%V' 2>/dev/null); then
   printf '{"error": "there is no date %s"}\n' "$date"
   exit 1
 fi

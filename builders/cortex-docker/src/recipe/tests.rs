@@ -40,7 +40,7 @@ fn every_tool_gets_the_dockerfile_of_its_golden_file() {
         if blessing {
             fs::write(file, text).unwrap();
         } else if fs::read_to_string(&file).unwrap_or_default() != text {
-            differences.push_str(&format!("{}\n{text}\n", file.display()));
+            differences.extend([file.display().to_string(), "\n".into(), text, "\n".into()]);
         }
     }
     assert!(differences.is_empty() && count > 8, "{differences}");

@@ -8,7 +8,8 @@ mod cache;
 mod capabilities;
 #[cfg(test)]
 mod contracts;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod docker;
 #[cfg(test)]
 mod executions;
