@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use cortex_manifest::{Access, ManifestPath, ToolSpec};
 use fs_err as fs;
@@ -153,7 +153,7 @@ pub fn stamp(path: &Path, data: &[PathBuf]) -> io::Result<u64> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stamp {
     pub(crate) hash: u64,
-    /// When the youngest file was written.
+    /// When the youngest file was written or changed.
     pub(crate) newest: Option<SystemTime>,
 }
 
@@ -173,6 +173,8 @@ pub(crate) fn stamp_of(path: &Path, data: &[PathBuf]) -> io::Result<Stamp> {
             {
                 use std::os::unix::fs::MetadataExt;
                 (metadata.ctime(), metadata.ctime_nsec()).hash(&mut hasher);
+                let changed = Duration::from_secs(metadata.ctime().unsigned_abs());
+                newest = newest.max(Some(SystemTime::UNIX_EPOCH + changed));
             }
         }
     }

@@ -35,7 +35,7 @@ impl Bases {
         let mut bases = Self::default();
         for (name, image) in replaced {
             match bases.0.get_mut(name) {
-                Some(base) => *base = image.clone(),
+                Some(base) => base.clone_from(image),
                 None => return Err(name.clone()),
             }
         }
@@ -53,6 +53,9 @@ impl Default for Bases {
     }
 }
 
+/// The image of a version.
+type ImageOf = fn(&str) -> String;
+
 impl Base {
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -65,7 +68,7 @@ impl Base {
     }
 
     /// The argument of a build by which a manifest names another version, as the original's manifests do.
-    pub(crate) fn version_argument(self) -> Option<(&'static str, fn(&str) -> String)> {
+    pub(crate) fn version_argument(self) -> Option<(&'static str, ImageOf)> {
         match self {
             Self::Python => Some(("PYTHON_VERSION", |version| format!("python:{version}-slim"))),
             Self::Node => Some(("NODE_VERSION", |version| format!("node:{version}-slim"))),

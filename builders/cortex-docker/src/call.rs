@@ -30,6 +30,7 @@ pub(crate) struct Waiting {
 }
 
 /// How a call in a container ended.
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum End {
     /// The program ended, or the function answered.
     Exited { code: i32, out_of_memory: bool },

@@ -3,6 +3,7 @@
 //! A container has its name before the engine is asked for it, and whoever holds a [`Container`] owns it: when it is dropped,
 //! for whatever reason, the container is killed and removed on the engine's thread.
 
+use std::fmt::Write;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,11 +21,14 @@ use crate::engine::{Engine, PATIENCE};
 use crate::error::{DockerError, asked};
 use crate::forwarder::Lease;
 use crate::sweep;
+use crate::usage;
 
 /// A container that is removed when this is dropped.
 pub(crate) struct Container {
     engine: Arc<Engine>,
     pub(crate) name: String,
+    /// The engine's name for it, which the kernel's files have as well.
+    id: String,
     /// The forwarder whose loopback it shares. Nobody else may have it before this container is gone.
     pub(crate) lease: Option<Box<Lease>>,
 }
@@ -58,9 +62,9 @@ impl Container {
         body: ContainerCreateBody,
         lease: Option<Box<Lease>>,
     ) -> Result<Self, DockerError> {
-        let container = Self { engine: Arc::clone(engine), name: engine.next_name(), lease };
+        let mut container = Self { engine: Arc::clone(engine), name: engine.next_name(), id: String::new(), lease };
         let options = CreateContainerOptionsBuilder::new().name(&container.name).build();
-        within("create a container", engine.docker.create_container(Some(options), body)).await?;
+        container.id = within("create a container", engine.docker.create_container(Some(options), body)).await?.id;
         Ok(container)
     }
 
@@ -74,8 +78,12 @@ impl Container {
         Ok(Attached { input, output })
     }
 
-    /// What it has used so far.
+    /// What it has used so far: from the kernel's own files where the engine is on this machine, since engines collect theirs
+    /// only once a second.
     pub(crate) async fn used(&self) -> Option<Used> {
+        if let Some(used) = usage::of(&self.id) {
+            return Some(used);
+        }
         let options = StatsOptionsBuilder::new().stream(false).one_shot(true).build();
         let mut stats = std::pin::pin!(self.engine.docker.stats(&self.name, Some(options)));
         let stats = timeout(Duration::from_secs(2), stats.next()).await.ok()??.ok()?;
@@ -137,7 +145,10 @@ impl Attached {
         };
         for (name, value) in secrets {
             // Every byte as a number, so that none of them means anything to a shell.
-            let value: String = value.bytes().map(|byte| format!("\\0{byte:o}")).collect();
+            let value = value.bytes().fold(String::with_capacity(5 * value.len()), |mut text, byte| {
+                let _cannot_fail = write!(text, "\\0{byte:o}");
+                text
+            });
             sink.write_all(format!("secret {name} {value}\n").as_bytes()).await?;
         }
         sink.write_all(format!("{}\n", input.len()).as_bytes()).await?;

@@ -36,7 +36,7 @@ pub struct DockerSettings {
 }
 
 /// How long the engine may take for what is not a build or a call.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long the end of this process waits for containers to be removed.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -140,13 +140,12 @@ fn on<T: Send + 'static>(handle: &Handle, future: impl Future<Output = T> + Send
 
 /// The address that is named, else the first of the usual ones that answers.
 async fn find(settings: &DockerSettings) -> Result<(Docker, bool), DockerError> {
-    let addresses = match &settings.host {
-        Some(host) => vec![host.clone()],
-        None => {
-            let podman = settings.runtime_folder.as_ref().map(|folder| folder.join("podman/podman.sock"));
-            let paths = [Some("/var/run/docker.sock".into()), podman, Some(PathBuf::from("/run/podman/podman.sock"))];
-            paths.into_iter().flatten().map(|path| format!("unix://{}", path.display())).collect()
-        }
+    let addresses = if let Some(host) = &settings.host {
+        vec![host.clone()]
+    } else {
+        let podman = settings.runtime_folder.as_ref().map(|folder| folder.join("podman/podman.sock"));
+        let paths = [Some("/var/run/docker.sock".into()), podman, Some(PathBuf::from("/run/podman/podman.sock"))];
+        paths.into_iter().flatten().map(|path| format!("unix://{}", path.display())).collect()
     };
     let mut tried = Vec::new();
     for address in addresses {

@@ -32,6 +32,7 @@ mod reuse;
 mod shape;
 mod sweep;
 mod tool;
+mod usage;
 mod warm;
 
 pub use api::ApiTool;

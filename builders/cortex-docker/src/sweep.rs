@@ -10,7 +10,7 @@ use bollard::query_parameters::{
 use serde::Serialize;
 
 use crate::engine::Engine;
-use crate::error::{DockerError, asked, is_missing};
+use crate::error::{DockerError, asked};
 use crate::owner::{Kind, dead_folders, is_dead};
 use crate::recipe::LABEL;
 
@@ -77,10 +77,8 @@ fn nobody(engine: &Engine, home: &Path, process: &str) -> bool {
 pub(crate) async fn remove(engine: &Engine, id: &str) -> Result<(), DockerError> {
     let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
     match engine.docker.remove_container(id, Some(options)).await {
-        Ok(()) => Ok(()),
-        Err(error) if is_missing(&error) => Ok(()),
-        // Two removals at the same time: the other one does it.
-        Err(bollard::errors::Error::DockerResponseServerError { status_code: 409, .. }) => Ok(()),
+        // 404: there is none. 409: another removal is at it.
+        Ok(()) | Err(bollard::errors::Error::DockerResponseServerError { status_code: 404 | 409, .. }) => Ok(()),
         Err(error) => Err(asked("remove a container")(error)),
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use cortex_manifest::{Access, ByteSize, HostPart, ToolSpec};
+use cortex_manifest::{Access, ByteSize, HostPart, MilliCpu, ToolSpec};
 use cortex_sandbox::{Contract, Egress, Ending, Failure, Grants, Limits, Outcome, SecretPlace};
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -171,13 +171,12 @@ impl Inner {
         if let Some(warm) = &self.warm {
             warm.refill(&self.engine, &self.forwarders, shape, &self.name);
         }
-        let waiting = match waiting {
-            Some(waiting) => waiting,
-            None => {
-                let argument = !self.launched && order.input.len() < ARGUMENT_BYTES_MAX;
-                let command = if argument { vec![order.input.to_owned()] } else { Vec::new() };
-                start(&self.engine, &self.forwarders, shape, &self.name, command).await?
-            }
+        let waiting = if let Some(waiting) = waiting {
+            waiting
+        } else {
+            let argument = !self.launched && order.input.len() < ARGUMENT_BYTES_MAX;
+            let command = if argument { vec![order.input.to_owned()] } else { Vec::new() };
+            start(&self.engine, &self.forwarders, shape, &self.name, command).await?
         };
         run(waiting, order).await
     }
@@ -229,7 +228,7 @@ impl Inner {
             memory_bytes: limits.memory_bytes,
             // Files in `/tmp` are memory of the container as well: a full one must not look like a hungry program.
             disk_bytes: resources.disk_bytes.map_or(DISK_BYTES, ByteSize::bytes).min(limits.memory_bytes / 2),
-            cpu_millis: resources.cpu_millis.map_or(CPU_MILLIS, |cpu| cpu.millis()),
+            cpu_millis: resources.cpu_millis.map_or(CPU_MILLIS, MilliCpu::millis),
             network: !grants.network.is_empty() || !grants.services.is_empty(),
         }
     }

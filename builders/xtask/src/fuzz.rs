@@ -44,7 +44,7 @@ pub(crate) fn run(layout: &Layout, seconds: u32, only: Option<&str>) -> anyhow::
         let work =
             || std::iter::from_fn(next).map(|(name, bytes)| fuzz(layout, name, *bytes, seconds)).collect::<Vec<_>>();
         let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
-        let joined = workers.into_iter().map(|worker| worker.join());
+        let joined = workers.into_iter().map(std::thread::ScopedJoinHandle::join);
         joined.flat_map(|results| results.unwrap_or_else(|_| vec![Err(anyhow::anyhow!("a worker panicked"))])).collect()
     });
     let lines = results.into_iter().collect::<anyhow::Result<Vec<_>>>()?;

@@ -94,7 +94,8 @@ fn main() -> Result<(), Failed> {
 }
 
 fn measure(language: &str, name: &str, target: &Path) -> Result<String, Failed> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests/tools").join(name).canonicalize()?;
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests/tools");
+    let folder = fs_err::canonicalize(tools.join(name))?;
     let manifest = folder.join("tool.yml");
     let spec = ToolSpec::parse(&manifest, &fs_err::read_to_string(&manifest)?)?;
     let example = spec.examples.first().ok_or("the tool has no example")?;

@@ -44,6 +44,10 @@ pub(crate) struct SandboxBackend {
 
 /// A tool that is ready to run. A type and no trait: the future of a call through a trait object would be allocated, which
 /// costs more than everything else that a call does before it reaches the sandbox.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a component is what most calls are of, and has no time for one more pointer"
+)]
 pub(crate) enum Runnable {
     /// In this process's sandbox.
     Component(RunnableComponent),

@@ -24,7 +24,7 @@ macro_rules! standard {
 }
 
 /// Sorted by name.
-pub(crate) const STANDARD: &[StandardTool] = standard!["calculator"];
+pub(crate) const STANDARD: &[StandardTool] = standard!["calculator", "kv_store"];
 
 impl StandardTool {
     pub(crate) fn find(name: &str) -> Option<&'static Self> {

@@ -105,7 +105,7 @@ fn wrapped(module: &[u8]) -> Option<Vec<u8>> {
         let result = ty.results().first().and_then(|ty| number_type(*ty));
         types.function().params(parameters.iter().map(|(name, ty)| (name.as_str(), *ty))).result(result);
         lifted.lift(number, number, []);
-        exports.export(&format!("f{number}"), ComponentExportKind::Func, number, None);
+        exports.export(format!("f{number}"), ComponentExportKind::Func, number, None);
     }
     component.section(&aliases).section(&types).section(&lifted).section(&exports);
     Some(component.finish())
@@ -114,7 +114,7 @@ fn wrapped(module: &[u8]) -> Option<Vec<u8>> {
 /// The names and types of the exported functions that take numbers and return at most one. `None` for what is no module, or
 /// one that imports something.
 fn functions_of(module: &[u8]) -> wasmparser::Result<Option<Vec<(&str, FuncType)>>> {
-    let (mut types, mut of_functions, mut exports) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut types, mut declared, mut exports) = (Vec::new(), Vec::new(), Vec::new());
     for payload in Parser::new(0).parse_all(module) {
         match payload? {
             Payload::Version { encoding: wasmparser::Encoding::Component, .. } => return Ok(None),
@@ -126,7 +126,7 @@ fn functions_of(module: &[u8]) -> wasmparser::Result<Option<Vec<(&str, FuncType)
             }
             Payload::FunctionSection(section) => {
                 for ty in section {
-                    of_functions.push(ty?);
+                    declared.push(ty?);
                 }
             }
             Payload::ExportSection(section) => {
@@ -140,13 +140,13 @@ fn functions_of(module: &[u8]) -> wasmparser::Result<Option<Vec<(&str, FuncType)
             _ => {}
         }
     }
-    let typed = exports.into_iter().filter_map(|(name, index)| {
-        let ty: &FuncType = types.get(*of_functions.get(index as usize)? as usize)?;
+    let callable = exports.into_iter().filter_map(|(name, index)| {
+        let ty: &FuncType = types.get(*declared.get(index as usize)? as usize)?;
         let numbers = ty.params().iter().chain(ty.results()).all(|ty| number_type(*ty).is_some());
         // More parameters would be passed in memory.
         (numbers && ty.results().len() <= 1 && ty.params().len() <= 16).then(|| (name, ty.clone()))
     });
-    let functions: Vec<_> = typed.collect();
+    let functions: Vec<_> = callable.collect();
     Ok((!functions.is_empty()).then_some(functions))
 }
 

@@ -37,17 +37,16 @@ pub(super) fn recipe(source: &Source<'_>) -> Result<Recipe, DockerError> {
         file.line("RUN go mod download");
     }
     file.line("COPY . .");
-    match &build.build_command {
-        Some(command) => file.line(&format!("RUN {command}")),
-        None => {
-            let mode = if vendored { "-mod=vendor " } else { "" };
-            let extra = super::shell_line(&source.extra_arguments());
-            let extra = if extra.is_empty() { extra } else { format!("{extra} ") };
-            file.line(&format!(
-                "RUN go build {mode}-trimpath -buildvcs=false -ldflags='-s -w -buildid=' {extra}-o /out/tool {}",
-                super::quoted(&pattern)
-            ));
-        }
+    if let Some(command) = &build.build_command {
+        file.line(&format!("RUN {command}"));
+    } else {
+        let mode = if vendored { "-mod=vendor " } else { "" };
+        let extra = super::shell_line(&source.extra_arguments());
+        let extra = if extra.is_empty() { extra } else { format!("{extra} ") };
+        file.line(&format!(
+            "RUN go build {mode}-trimpath -buildvcs=false -ldflags='-s -w -buildid=' {extra}-o /out/tool {}",
+            super::quoted(&pattern)
+        ));
     }
     file.image(source.bases.image(Base::Debian));
     file.packages(&build.packages);

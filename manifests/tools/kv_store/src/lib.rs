@@ -59,7 +59,8 @@ pub fn run(input: Input) -> Result<Output, Error> {
             Ok(Output { key: Some(key), ..done })
         }
         Operation::GetValue => {
-            let value = state::get(&key)?.ok_or_else(|| Error::new("not_found", format!("there is no value for `{key}`")))?;
+            let value =
+                state::get(&key)?.ok_or_else(|| Error::new("not_found", format!("there is no value for `{key}`")))?;
             Ok(Output { key: Some(key), value: Some(String::from_utf8_lossy(&value).into_owned()), ..done })
         }
         Operation::DeleteValue => {

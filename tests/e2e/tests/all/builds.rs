@@ -184,6 +184,31 @@ fn a_single_file_becomes_a_command() {
     assert!(source.call(home.path()).cached);
 }
 
+/// The same file, compiled for this machine.
+#[test]
+fn a_program_ends_as_it_does_on_the_host() {
+    let program = "fn main() {\n    let input = std::env::args().nth(1).unwrap();\n    \
+                   if input.contains(\"fail\") {\n        eprintln!(\"on purpose\");\n        std::process::exit(42);\n    }\n    \
+                   if input.contains(\"panic\") {\n        panic!(\"out of luck\");\n    }\n    println!(\"{{\\\"length\\\": {}}}\", input.len());\n}\n";
+    let source =
+        crate::source::Source::new("samerust", "runtime: rust, entrypoint: ./main.rs", &[("main.rs", program)]);
+    let folder = new_home();
+    let compiled = folder.path().join("program");
+    let arguments = ["--edition=2024", "-o", compiled.to_str().unwrap(), "main.rs"];
+    assert_eq!(crate::source::host(Path::new("rustc"), &arguments, source.path()).0, 0);
+    for what in ["well", "fail", "panic"] {
+        let input = json!({ "do": what });
+        let (code, stdout, stderr) = crate::source::host(&compiled, &[&input.to_string()], source.path());
+        let ran = source.call(input);
+        let failure = ran.error.as_ref().and_then(|failure| failure.exit_code).unwrap_or(0);
+        // A program for WASI ends a panic with a trap, which has no code of its own.
+        assert!(failure == code || what == "panic", "{what}: {ran:?}");
+        assert_eq!(ran.result.as_ref().map_or("", |result| result.get().trim()), stdout.trim(), "{what}");
+        let last = stderr.lines().find(|line| line.contains("luck") || line.contains("purpose"));
+        assert!(last.is_none_or(|line| ran.stderr.text.contains(line)), "{what}: {}", ran.stderr.text);
+    }
+}
+
 #[test]
 fn a_cargo_project_of_a_library_becomes_a_tool() {
     let greeting = unique();

@@ -101,45 +101,83 @@ fn a_function_answers_and_its_exceptions_are_tool_errors() {
     assert_eq!(failed.error.as_ref().unwrap().code, "invalid_result");
 }
 
-/// As the original system's calculator reads its input and walks its tree: `ast.Num` is gone since Python 3.14.
+/// The original system's calculator: how it reads its input, walks its tree and ends. `ast.Num` is gone since Python 3.14.
 const CALCULATOR: &str = r#"#!/usr/bin/env python3
-import ast, json, operator, sys
+"""Evaluates mathematical expressions safely."""
+import ast
+import json
+import math
+import operator
+import sys
 
-OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
-             ast.Pow: operator.pow, ast.USub: operator.neg}
+OPERATORS = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.Pow: operator.pow, ast.USub: operator.neg, ast.UAdd: operator.pos,
+}
+FUNCTIONS = {
+    "sqrt": math.sqrt, "sin": math.sin, "cos": math.cos, "tan": math.tan, "abs": abs, "round": round,
+    "floor": math.floor, "ceil": math.ceil, "log": math.log, "log10": math.log10, "exp": math.exp,
+}
+CONSTANTS = {"pi": math.pi, "e": math.e}
+
 
 def evaluate(node):
     if isinstance(node, ast.Num):
         return node.n
+    if isinstance(node, ast.Constant):
+        return node.value
+    if isinstance(node, ast.Name):
+        if node.id in CONSTANTS:
+            return CONSTANTS[node.id]
+        raise ValueError(f"Unknown constant: {node.id}")
     if isinstance(node, ast.BinOp):
+        if type(node.op) not in OPERATORS:
+            raise ValueError(f"Unsupported operator: {type(node.op).__name__}")
         return OPERATORS[type(node.op)](evaluate(node.left), evaluate(node.right))
     if isinstance(node, ast.UnaryOp):
         return OPERATORS[type(node.op)](evaluate(node.operand))
+    if isinstance(node, ast.Call) and node.func.id in FUNCTIONS:
+        return FUNCTIONS[node.func.id](*[evaluate(argument) for argument in node.args])
     raise ValueError(f"Unsupported expression: {ast.dump(node)}")
+
 
 def main():
     expression = ""
     try:
         params = json.loads(sys.argv[1]) if len(sys.argv) > 1 else json.loads(sys.stdin.read())
-        expression = params["do"]
-        print(json.dumps({"status": "success", "result": evaluate(ast.parse(expression, mode="eval").body)}))
+        expression = params.get("expression", "")
+        result = evaluate(ast.parse(expression, mode="eval").body)
+        print(json.dumps({"status": "success", "result": result, "expression": expression}))
         sys.exit(0)
     except Exception as e:
-        print(json.dumps({"status": "error", "error": str(e)}))
+        print(json.dumps({"status": "error", "error": str(e), "expression": expression}))
         sys.exit(1)
+
 
 if __name__ == "__main__":
     main()
 "#;
 
 #[test]
-fn a_script_for_an_older_python_runs() {
-    let source =
-        Source::new("pycalculator", "runtime: python3, entrypoint: ./calculator.py", &[("calculator.py", CALCULATOR)]);
-    assert_eq!(answer(&source.call(json!({"do": "2+2*3"}))), json!({"status": "success", "result": 8}));
-    let failed = source.call(json!({"do": "1/0"}));
-    let failure = failed.error.as_ref().unwrap();
-    assert_eq!((failure.message.as_str(), failure.exit_code), ("division by zero", Some(1)));
+fn the_original_calculator_runs_unmodified_under_its_own_manifest() {
+    let manifest = include_str!("../../../../runtime/cortex-manifest/tests/ui/good/calculator.yml");
+    let source = Source(tempfile::tempdir().unwrap());
+    for (file, text) in [("tool.yml", manifest), ("scripts/calculator.py", CALCULATOR), ("requirements.txt", "")] {
+        source.write(file, text);
+    }
+    let right =
+        [("2 + 2 * 3", json!(8)), ("sqrt(16) + 3**2", json!(13.0)), ("-2 ** 2", json!(-4)), ("7 / 2", json!(3.5))];
+    for (expression, result) in right {
+        let said = answer(&source.call(json!({ "expression": expression })));
+        assert_eq!(said, json!({"status": "success", "result": result, "expression": expression}));
+    }
+    let wrong =
+        [("1/0", "division by zero"), ("x", "Unknown constant: x"), ("sqrt(16) + 3^2", "Unsupported operator: BitXor")];
+    for (expression, message) in wrong {
+        let failed = source.call(json!({ "expression": expression }));
+        let failure = failed.error.as_ref().unwrap();
+        assert_eq!((failure.message.as_str(), failure.exit_code), (message, Some(1)), "{expression}");
+    }
 }
 
 #[test]

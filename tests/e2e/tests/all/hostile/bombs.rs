@@ -94,7 +94,7 @@ fn component_of(module: &Module, exports_count: u32) -> Vec<u8> {
     lifted.lift(0, 0, []);
     let mut exports = ComponentExportSection::new();
     for number in 0..exports_count {
-        exports.export(&format!("answer{number}"), ComponentExportKind::Func, 0, None);
+        exports.export(format!("answer{number}"), ComponentExportKind::Func, 0, None);
     }
     let mut component = Component::new();
     component.section(&ModuleSection(module)).section(&instances).section(&aliases).section(&types);

@@ -101,8 +101,9 @@ fn fetch_with(tools: &Tools, input: Value, options: CallOptions) -> Arc<Executio
 }
 
 fn refused(execution: &Execution) -> &str {
-    let refusals = execution.decisions.iter().filter(|decision| decision.capability == "network" && !decision.allowed);
-    refusals.last().and_then(|decision| decision.reason.as_deref()).unwrap_or_default()
+    let refusals = execution.decisions.iter().rev();
+    let mut refusals = refusals.filter(|decision| decision.capability == "network" && !decision.allowed);
+    refusals.next().and_then(|decision| decision.reason.as_deref()).unwrap_or_default()
 }
 
 /// Attack: this machine by its addresses in every notation, IPv4 and IPv6, mapped, translated and by name, with a rule for every public server
