@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -44,14 +44,14 @@ pub(crate) struct ReadyTools {
     loading: Mutex<HashMap<String, Arc<Mutex<()>>>>,
     turns: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
     epoch: Instant,
-    watched: bool,
+    watched: AtomicBool,
 }
 
 impl ReadyTools {
     /// `watched`: somebody else looks for changes.
     pub(crate) fn new(watched: bool) -> Self {
         Self {
-            watched,
+            watched: AtomicBool::new(watched),
             ready: Mutex::new(LruCache::new(READY)),
             loading: Mutex::default(),
             turns: Mutex::default(),
@@ -62,7 +62,7 @@ impl ReadyTools {
     /// The tool, if it is ready and was looked at lately. Does no I/O.
     pub(crate) fn get(&self, reference: &str) -> Option<Arc<Ready>> {
         let ready = Arc::clone(self.ready.lock().unwrap_or_else(PoisonError::into_inner).get(reference)?);
-        let stays = self.watched || ready.tool.source == ToolSource::Standard;
+        let stays = self.watched.load(Ordering::Relaxed) || ready.tool.source == ToolSource::Standard;
         (stays || self.now_ms() < ready.looked_ms.load(Ordering::Relaxed) + millis(LOOK_INTERVAL)).then_some(ready)
     }
 
@@ -150,6 +150,11 @@ impl ReadyTools {
         };
         let changed = |ready: &Ready| stamp_of(&ready.tool) != Some(ready.stamp);
         all.into_iter().filter(|(_, ready)| changed(ready)).map(|(reference, _)| reference).collect()
+    }
+
+    /// Nobody looks for changes any more.
+    pub(crate) fn unwatched(&self) {
+        self.watched.store(false, Ordering::Relaxed);
     }
 
     /// A tool that is gone.

@@ -340,6 +340,11 @@ impl Runtime {
         self.0.backends.sandbox.built(&found).map_err(|error| LoadFailure::building(&found, &error).into())
     }
 
+    /// Whoever should have called [`Runtime::reload`] cannot: calls look for changes themselves from now on.
+    pub fn look_on_calls(&self) {
+        self.0.ready.unwatched();
+    }
+
     /// Looks at the files of all tools that are ready, and swaps those that have changed: calls go on with the old version
     /// until the new one is ready, and for good if it does not build. Calls in flight end with what they began with.
     /// Blocks, as long as builds take. Returns the tools that have changed, and whether they were swapped.

@@ -147,7 +147,8 @@ impl Server {
         let settings = state.settings();
         let watching = watch(state.runtime().clone(), &settings.watch, metrics);
         if let Err(error) = &watching {
-            tracing::warn!(%error, "changes of tools are not seen");
+            tracing::warn!(%error, "the folders of tools cannot be watched; calls look for changes themselves");
+            state.runtime().look_on_calls();
         }
         let graceful = Arc::new(GracefulShutdown::new());
         let places = Arc::new(Semaphore::new(CONNECTIONS));

@@ -17,7 +17,8 @@ const QUIET: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Watching(#[expect(dead_code, reason = "it watches while it is held")] notify::RecommendedWatcher);
 
-/// Watches the folders' files. Folders that are not there are left out. Must be called on a tokio runtime.
+/// Watches the folders' files. Where a folder is not there yet, calls look for changes themselves. Must be called on a tokio
+/// runtime.
 pub(crate) fn watch(runtime: Runtime, folders: &[PathBuf], metrics: Arc<Metrics>) -> notify::Result<Watching> {
     // One place: what happens while somebody looks is looked at once, afterwards.
     let (sender, changed) = mpsc::channel(1);
@@ -27,8 +28,12 @@ pub(crate) fn watch(runtime: Runtime, folders: &[PathBuf], metrics: Arc<Metrics>
             let _ = sender.try_send(());
         }
     })?;
-    for folder in folders.iter().filter(|folder| folder.is_dir()) {
-        watcher.watch(folder, RecursiveMode::Recursive)?;
+    for folder in folders {
+        if folder.is_dir() {
+            watcher.watch(folder, RecursiveMode::Recursive)?;
+        } else {
+            runtime.look_on_calls();
+        }
     }
     tokio::spawn(reload(runtime, changed, metrics));
     Ok(Watching(watcher))
