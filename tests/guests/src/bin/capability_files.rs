@@ -28,7 +28,9 @@ fn one(call: &Value) -> Result<Value, String> {
     match text(0) {
         "read" => fs::read_to_string(text(1)).map(|text| json!(text)).map_err(said),
         "write" => done(fs::write(text(1), vec![b'x'; number(2) as usize])),
-        "append" => done(OpenOptions::new().append(true).open(text(1)).and_then(|mut file| file.write_all(text(2).as_bytes()))),
+        "append" => {
+            done(OpenOptions::new().append(true).open(text(1)).and_then(|mut file| file.write_all(text(2).as_bytes())))
+        }
         // Grows a file without writing a byte of it.
         "grow" => done(OpenOptions::new().write(true).open(text(1)).and_then(|file| file.set_len(number(2)))),
         "truncate" => done(OpenOptions::new().write(true).truncate(true).open(text(1)).map(drop)),
@@ -50,12 +52,16 @@ fn one(call: &Value) -> Result<Value, String> {
         }
         // Without the path resolution of libc: what the host itself makes of a path.
         "raw_open" => raw_open(text(1), text(2), call[3] == json!("write")).map(|_| Value::Null),
-        "symlink" => folder(text(1))?.symlink_at(text(2), text(3)).map(|()| Value::Null).map_err(|error| format!("{error:?}")),
+        "symlink" => {
+            folder(text(1))?.symlink_at(text(2), text(3)).map(|()| Value::Null).map_err(|error| format!("{error:?}"))
+        }
         "folders" => Ok(json!(get_directories().into_iter().map(|(_, path)| path).collect::<Vec<_>>())),
         // What is written by whole host calls instead of streams.
         "raw_write" => {
             let file = raw_open(text(1), text(2), true)?;
-            file.write(&vec![b'x'; number(3) as usize], 0).map(|written| json!(written)).map_err(|error| format!("{error:?}"))
+            file.write(&vec![b'x'; number(3) as usize], 0)
+                .map(|written| json!(written))
+                .map_err(|error| format!("{error:?}"))
         }
         other => panic!("nobody does `{other}`"),
     }
