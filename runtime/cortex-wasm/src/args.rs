@@ -150,12 +150,12 @@ pub(crate) struct Limits {
     timeout: Option<Milliseconds>,
     /// Any limit, as `implementation.resources` names it: `disk=1M`, `http.requests=3`. May be given several times
     #[arg(long = "limit", value_name = "NAME=VALUE")]
-    limits: Vec<String>,
+    named: Vec<String>,
 }
 
 impl Limits {
     pub(crate) fn overrides(&self) -> Result<Overrides, ManifestError> {
-        let mut limits = limits_of(&Resources::from_names(self.limits.iter().map(String::as_str))?);
+        let mut limits = limits_of(&Resources::from_names(self.named.iter().map(String::as_str))?);
         limits.fuel = self.fuel.map(Fuel::units).or(limits.fuel);
         limits.timeout = self.timeout.map(Milliseconds::duration).or(limits.timeout);
         limits.memory_bytes = self.memory.map(ByteSize::bytes).or(limits.memory_bytes);

@@ -567,6 +567,7 @@ fn the_versions_of_the_program_and_its_engine() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "what is printed is that long")]
 fn help_is_asked_for_and_goes_to_standard_output() {
     let session = Session::empty();
     assert_output!(session, ["--help"], @"
