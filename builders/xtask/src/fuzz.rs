@@ -85,7 +85,8 @@ fn generator(layout: &Layout) -> anyhow::Result<PathBuf> {
 /// Builds the programs. With all packages selected, so that features are those of the ordinary build.
 fn build(layout: &Layout) -> anyhow::Result<()> {
     let programs = TARGETS.iter().flat_map(|(name, _)| ["--bin".to_owned(), format!("fuzz_{name}")]);
-    let this = std::env::current_exe()?;
+    // By its place: a build of the workspace may have replaced the file that this process was started from.
+    let this = layout.target().join("debug").join("xtask").with_extension(std::env::consts::EXE_EXTENSION);
     let cargo = Program::cargo(layout).args(["build", "--workspace", "--locked", "--features", "fuzz/programs"]);
     cargo.args(programs).env("RUSTC_WORKSPACE_WRAPPER", this).run().context("the fuzz targets cannot be built")
 }

@@ -125,8 +125,10 @@ fn is_known(host: &str, names: &[String]) -> bool {
         Some((name, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
     };
-    let bare = name.trim_start_matches('[').trim_end_matches(']');
-    bare.parse::<std::net::IpAddr>().is_ok()
+    // What follows the last colon of an address without brackets is no port.
+    let address = |text: &str| text.parse::<std::net::IpAddr>().is_ok();
+    address(host)
+        || address(name.trim_start_matches('[').trim_end_matches(']'))
         || name.eq_ignore_ascii_case("localhost")
         || names.iter().any(|known| known.eq_ignore_ascii_case(name))
 }

@@ -31,6 +31,7 @@ fn every_tool_is_listed_by_name() {
     calculator  Evaluates an arithmetic expression, exactly where it can be exact.
     echo        Says what it was told.
     ends        Ends as it is told.
+    kv_store    Keeps values by their keys from one call to the next.
     ----- stderr -----
     ");
 }
@@ -60,6 +61,11 @@ fn a_list_as_json_says_where_each_tool_is() {
         "name": "ends",
         "summary": "Ends as it is told.",
         "source": "manifests/tools/ends"
+      },
+      {
+        "name": "kv_store",
+        "summary": "Keeps values by their keys from one call to the next.",
+        "source": "standard"
       }
     ]
     ----- stderr -----
@@ -76,6 +82,7 @@ fn a_manifest_with_mistakes_is_no_reason_to_hide_the_others() {
     calculator  Evaluates an arithmetic expression, exactly where it can be exact.
     echo        Says what it was told.
     ends        Ends as it is told.
+    kv_store    Keeps values by their keys from one call to the next.
     ----- stderr -----
     warning: manifests/tools/broken/tool.yml:2:7: expected a string
     warning: manifests/tools/many/tool.yml:1:7: `kind` is `Agent`, not `Tool`
@@ -113,6 +120,11 @@ fn a_manifest_with_mistakes_is_no_reason_to_hide_the_others() {
         "name": "ends",
         "summary": "Ends as it is told.",
         "source": "manifests/tools/ends"
+      },
+      {
+        "name": "kv_store",
+        "summary": "Keeps values by their keys from one call to the next.",
+        "source": "standard"
       },
       {
         "name": "many",
@@ -457,7 +469,10 @@ fn testing_all_tools_tests_those_that_can_be() {
     echo: Says hello ... ok
     echo: example 2 ... ok
     ends: nothing to test: no health check and no examples
-    12 passed, 3 failed, 0 skipped
+    kv_store: A value is set ... ok
+    kv_store: It is there in a later call ... ok
+    kv_store: It is removed ... ok
+    15 passed, 3 failed, 0 skipped
     ----- stderr -----
     manifests/tools/broken/tool.yml:2:7: expected a string
       2 | name: [unclosed

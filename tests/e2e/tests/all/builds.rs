@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use cortex_build::{ArtefactLock, BuildError, Built, Origin, Progress, Silent, Trust, Workshop};
 use cortex_manifest::ToolSpec;
-use cortex_runtime::{Allocation, CallOptions, Ending, Execution, Runtime, Settings};
+use cortex_runtime::{Allocation, CallOptions, DockerSettings, Ending, Execution, Runtime, Settings};
 use fs_err as fs;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -676,12 +676,17 @@ fn a_component_that_the_manifest_names_and_that_is_missing_is_named() {
 
 #[test]
 fn a_language_without_a_builder_is_told_what_would_help() {
-    let source = Source::new();
+    let (source, home) = (Source::new(), new_home());
     source.write(
         "tool.yml",
         "kind: Tool\nversion: \"1.0\"\nname: shell\nsummary: A tool.\nimplementation:\n  runtime: bash\n  \
          entrypoint: ./main.sh\n",
     );
-    let execution = source.call(new_home().path());
+    source.write("main.sh", "echo '{}'\n");
+    let nowhere = format!("unix://{}", home.path().join("docker.sock").display());
+    let docker = DockerSettings { host: Some(nowhere), ..DockerSettings::default() };
+    let settings = Settings { allocation: Allocation::OnDemand, docker, ..Settings::new(home.path()) };
+    let execution = call(&Runtime::new(settings).unwrap(), source.path(), json!({}));
     assert_eq!(execution.ending, Ending::BackendUnavailable, "{:?}", execution.error);
+    assert!(execution.error.as_ref().unwrap().hint.is_some(), "{:?}", execution.error);
 }
