@@ -99,7 +99,9 @@ fn measure(language: &str, name: &str, target: &Path) -> Result<String, Failed> 
     let manifest = folder.join("tool.yml");
     let spec = ToolSpec::parse(&manifest, &fs_err::read_to_string(&manifest)?)?;
     let example = spec.examples.first().ok_or("the tool has no example")?;
-    let input = Value::from(example.input.clone());
+    // A component by itself knows nothing of the manifest's defaults.
+    let example = Value::from(example.input.clone());
+    let input = spec.input_schema().apply(&example)?.into_owned();
     let home = fresh_home(target)?;
     let (first, built) = build(&home, &spec, &folder)?;
     let (again, _) = build(&home, &spec, &folder)?;
