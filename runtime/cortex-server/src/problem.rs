@@ -153,6 +153,8 @@ impl From<RuntimeError> for Problem {
             RuntimeError::Manifest(_) => StatusCode::UNPROCESSABLE_ENTITY,
             RuntimeError::Limit(_) => StatusCode::FORBIDDEN,
             RuntimeError::NotReady { ending, .. } => status_of(*ending),
+            RuntimeError::Docker(error) if error.is_unavailable() => status_of(Ending::BackendUnavailable),
+            RuntimeError::Docker(_) => status_of(Ending::BuildFailed),
             RuntimeError::Overloaded { .. } => StatusCode::TOO_MANY_REQUESTS,
             RuntimeError::Draining => StatusCode::SERVICE_UNAVAILABLE,
             RuntimeError::NotRecorded { .. } => StatusCode::INTERNAL_SERVER_ERROR,

@@ -1,7 +1,8 @@
 //! What all of a server's routes share.
 
-use std::sync::Arc;
-use std::time::Instant;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime};
 
 use cortex_runtime::{Runtime, Target, ToolReference};
 
@@ -10,6 +11,7 @@ use crate::builds::Builds;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::settings::ServerSettings;
+use crate::timestamp::rfc3339;
 
 /// The runtime, and what a server knows besides. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -21,14 +23,22 @@ struct Inner {
     settings: ServerSettings,
     metrics: Arc<Metrics>,
     builds: Builds,
+    relics: Mutex<BTreeMap<String, RelicStart>>,
     started: Instant,
+}
+
+/// Who asked this server for a relic, and when.
+#[derive(Clone, Debug)]
+pub(crate) struct RelicStart {
+    pub(crate) session: String,
+    pub(crate) at: String,
 }
 
 impl ServerState {
     /// Over a runtime whose telemetry are these metrics.
     pub fn new(runtime: Runtime, settings: ServerSettings, metrics: Arc<Metrics>) -> Self {
         let builds = Builds::new(runtime.clone(), Arc::clone(&metrics));
-        Self(Arc::new(Inner { runtime, settings, metrics, builds, started: Instant::now() }))
+        Self(Arc::new(Inner { runtime, settings, metrics, builds, relics: Mutex::default(), started: Instant::now() }))
     }
 
     /// The one way to call tools.
@@ -47,6 +57,24 @@ impl ServerState {
 
     pub(crate) fn builds(&self) -> &Builds {
         &self.0.builds
+    }
+
+    fn relics(&self) -> MutexGuard<'_, BTreeMap<String, RelicStart>> {
+        self.0.relics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A relic was asked for. One that runs already stays whose it was.
+    pub(crate) fn relic_started(&self, relic: &str, session: String) -> RelicStart {
+        let start = || RelicStart { session, at: rfc3339(SystemTime::now()) };
+        self.relics().entry(relic.to_owned()).or_insert_with(start).clone()
+    }
+
+    pub(crate) fn relic_start(&self, relic: &str) -> Option<RelicStart> {
+        self.relics().get(relic).cloned()
+    }
+
+    pub(crate) fn relic_stopped(&self, relic: &str) {
+        self.relics().remove(relic);
     }
 
     pub(crate) fn started(&self) -> Instant {

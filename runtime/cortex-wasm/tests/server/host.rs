@@ -63,8 +63,12 @@ impl Place {
     }
 
     pub(crate) fn serve(&self, arguments: &[&str]) -> Server {
+        self.start(self.command(&["serve", "--listen", "127.0.0.1:0"]), arguments)
+    }
+
+    /// The same with what a test has changed of the environment.
+    pub(crate) fn start(&self, mut command: Command, arguments: &[&str]) -> Server {
         let log = self.path().join("server.log");
-        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
         command.args(arguments).stdout(Stdio::piped()).stderr(fs::File::create(&log).unwrap().into_parts().0);
         let mut child = command.spawn().unwrap();
         let mut line = String::new();

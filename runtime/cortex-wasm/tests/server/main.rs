@@ -7,6 +7,8 @@ mod calls;
 #[cfg(test)]
 mod console;
 #[cfg(test)]
+mod docker;
+#[cfg(test)]
 mod host;
 #[cfg(test)]
 mod load;

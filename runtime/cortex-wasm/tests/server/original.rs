@@ -132,7 +132,7 @@ fn tools_are_built_and_their_builds_are_known() {
 }
 
 #[test]
-fn the_service_says_what_it_is_and_runs_no_relics() {
+fn the_service_says_what_it_is_and_knows_no_relics_that_no_manifest_describes() {
     let place = Place::new();
     let server = place.serve(&[]);
     let health = server.get("/health").expect(200);
@@ -140,7 +140,7 @@ fn the_service_says_what_it_is_and_runs_no_relics() {
     assert_eq!(server.get("/").expect(200)["endpoints"]["tools"], "/containers/tool");
     assert_eq!(server.get("/containers/relic").expect(200), json!([]));
     server.get("/containers/relic/relic_1").expect(404);
-    let refused = server.post("/containers/relic/start", &json!({ "relic_name": "kv", "session_id": "s" })).expect(422);
-    assert_eq!(refused["code"], "not_supported");
+    let refused = server.post("/containers/relic/start", &json!({ "relic_name": "kv", "session_id": "s" })).expect(404);
+    assert_eq!(refused["code"], "unknown_relic");
     assert_eq!(server.send("POST", "/containers/cleanup/all-networks", &[], None).expect(200)["networks_removed"], 0);
 }
