@@ -23,7 +23,8 @@ pub(crate) struct Place {
 impl Place {
     pub(crate) fn new() -> Self {
         let place = Self { folder: tempfile::tempdir().unwrap() };
-        place.tool("spins", guests::LIMIT_SPINS, "", "");
+        // Its own fuel would end it after a second on a machine that has nothing else to do.
+        place.tool("spins", guests::LIMIT_SPINS, "fuel: 1000G, timeout: 1h", "");
         let optional = ["code", "message", "data", "panic", "stdout", "stderr"];
         let optional = optional.map(|name| format!("  - {{ name: {name}, type: string, required: false }}\n")).concat();
         place.tool("answers", guests::CONTRACT_TOOL_ANSWERS, "", &format!("parameters:\n{optional}"));
