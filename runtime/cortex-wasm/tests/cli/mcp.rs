@@ -344,6 +344,8 @@ fn arguments_with_few_values_are_completed() {
 fn a_call_that_takes_long_becomes_a_task_for_a_client_that_knows_tasks() {
     let session = Session::empty();
     session.add_limited("sleeper", guest_artifacts::LIMIT_SLEEPS, "ms", "timeout: 600");
+    // A first call compiles, which may take longer than a call may that is no task.
+    session.run(&["-q", "build", "sleeper"]);
     let tasks = json!({"extensions": {"io.modelcontextprotocol/tasks": {}}});
     let mut client = Client::without_session(&session, tasks);
     let quick = client.call("sleeper", json!({"ms": 1}));
