@@ -116,7 +116,7 @@ pub(crate) struct Guest {
     refusals: Option<Box<Refusals>>,
     /// The trace that the call is a part of, for the guest's requests.
     traceparent: Option<Box<str>>,
-    wasi: Option<Wasi>,
+    wasi: Option<Box<Wasi>>,
     network: Option<Box<Network>>,
 }
 
@@ -251,7 +251,7 @@ impl Wasi {
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         let Self { grants, program, limits, seed, wasi, table, .. } = self;
-        let wasi = wasi.get_or_insert_with(|| Wasi::new(grants, program.take(), limits, *seed));
+        let wasi = wasi.get_or_insert_with(|| Box::new(Wasi::new(grants, program.take(), limits, *seed)));
         WasiCtxView { ctx: &mut wasi.ctx, table }
     }
 }

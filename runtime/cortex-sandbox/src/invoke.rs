@@ -1,6 +1,6 @@
 //! One call: a fresh store and instance, the call under its limits, and the outcome classified by type.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
@@ -124,7 +124,7 @@ impl Sandbox {
         let mut instantiated = started;
         let ran = match call.limits.apply(&mut store, component.contract(), started) {
             Ok(()) => {
-                let run = run(component, &mut store, &call, &text, &mut instantiated);
+                let run = pin!(run(component, &mut store, &call, &text, &mut instantiated));
                 let run = interruptible(run, call.interrupt);
                 // Epochs stop a guest that computes; a timer stops one that waits in the host.
                 if component.isolated {
@@ -141,18 +141,18 @@ impl Sandbox {
 }
 
 /// Runs a guest until it is done or stopped from outside.
-async fn interruptible<T>(
-    run: impl Future<Output = wasmtime::Result<T>>,
+fn interruptible<T>(
+    mut run: Pin<&mut impl Future<Output = wasmtime::Result<T>>>,
     interrupt: Option<&dyn Interrupt>,
-) -> wasmtime::Result<T> {
-    let mut run = pin!(run);
-    std::future::poll_fn(|cx| match (run.as_mut().poll(cx), interrupt) {
+) -> impl Future<Output = wasmtime::Result<T>> {
+    std::future::poll_fn(move |cx| match (run.as_mut().poll(cx), interrupt) {
         (Poll::Pending, Some(interrupt)) => interrupt.poll_interrupted(cx).map(|()| Err(Interrupted.into())),
         (polled, _) => polled,
     })
-    .await
 }
 
+/// Every future around this one is moved with all that it holds, at each level once a call. So what only some calls need and
+/// is large, as the futures of `instantiate_async` are, is boxed.
 async fn run(
     component: &Component,
     store: &mut Store<Guest>,
@@ -166,7 +166,7 @@ async fn run(
                 // No code of the guest runs, so there is nothing to yield from, and no need of a stack for it.
                 tool.instantiate(&mut *store)?
             } else {
-                let instance = tool.instantiate_async(&mut *store).await?;
+                let instance = Box::pin(tool.instantiate_async(&mut *store)).await?;
                 let quiet = component.isolated && store.get_fuel()? == call.limits.fuel;
                 component.starts_quietly.store(quiet, Ordering::Relaxed);
                 instance
@@ -179,7 +179,7 @@ async fn run(
             })
         }
         Entry::Command(command) => {
-            let command = command.instantiate_async(&mut *store).await?;
+            let command = Box::pin(command.instantiate_async(&mut *store)).await?;
             *instantiated = Instant::now();
             match command.wasi_cli_run().call_run(&mut *store).await {
                 Ok(Ok(())) => Ok(Returned::Exit(0)),
@@ -196,7 +196,7 @@ async fn run(
                 Ok(arguments) => arguments,
                 Err(error) => return Ok(Returned::BadArguments(error)),
             };
-            let instance = pre.instantiate_async(&mut *store).await?;
+            let instance = Box::pin(pre.instantiate_async(&mut *store)).await?;
             *instantiated = Instant::now();
             let Some(callee) = instance.get_func(&mut *store, function.index) else { return Ok(no_function()) };
             let mut results = vec![Val::Bool(false); function.ty.results().len()];
