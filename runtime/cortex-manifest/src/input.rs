@@ -6,6 +6,6 @@
 mod schema;
 mod violation;
 
+pub(crate) use schema::is_backtracking_pattern;
 pub use schema::{InputSchema, InvalidSchema};
-pub(crate) use schema::{is_backtracking_pattern, object_schema};
 pub use violation::{InputRule, InvalidInput, Violation};

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Number, Value, json};
 
 use crate::error::Problems;
-use crate::input::{InputSchema, is_backtracking_pattern, object_schema};
+use crate::input::{InputSchema, is_backtracking_pattern};
 use crate::located::{Located, Position};
 use crate::name::ParameterName;
 use crate::quantity::shorten;
@@ -169,7 +169,7 @@ impl Parameter {
         let mut properties = Map::new();
         properties.insert(self.name.to_string(), self.json_schema());
         // The pattern has been checked, so a schema that does not compile has been reported already.
-        let Ok(schema) = InputSchema::from_json_schema(object_schema(properties, Vec::new())) else { return };
+        let Ok(schema) = InputSchema::of_parameters(properties, Vec::new()) else { return };
         if let Some(violation) = schema.first_violation(&json!({ self.name.as_str(): default.value })) {
             let parameter = self.name.to_string();
             problems.add(default.at, Rule::Default { parameter, violation: Box::new(violation) });
@@ -288,5 +288,5 @@ pub(super) fn parameters_from_raw(raw: Vec<Located<RawParameter>>, problems: &mu
 pub(super) fn input_schema(parameters: &[Parameter]) -> Option<InputSchema> {
     let properties = parameters.iter().map(|one| (one.name.to_string(), one.json_schema())).collect();
     let required = parameters.iter().filter(|one| one.required).map(|one| one.name.to_string()).collect();
-    InputSchema::from_json_schema(object_schema(properties, required)).ok()
+    InputSchema::of_parameters(properties, required).ok()
 }
