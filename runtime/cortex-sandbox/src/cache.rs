@@ -8,6 +8,7 @@
 //!   code first, so that a crash leaves at worst code that nothing refers to;
 //! - the directories are the owner's alone, and a file that somebody else owns or may write is not loaded;
 //! - the code's digest is checked before every load. A file that fails is compiled anew, never run;
+//! - `compiled/<engine>/functions.cache` holds functions that large components share, under the same rules;
 //! - `<engine>` is the engine's own hash of everything that compiled code depends on.
 //!
 //! Concurrent first loads compile once: in this process a lock per component, between processes a file lock.
@@ -27,6 +28,7 @@ use wasmtime::component::Component as Compiled;
 use crate::compiler::{self, CompileLimits, CompilerProgram};
 use crate::component::Component;
 use crate::engine::{ENGINE_VERSION, Sandbox, SandboxError};
+use crate::functions::LARGE_COMPONENT_BYTES;
 
 /// How much compiled code is kept. A Python tool takes 30 to 50 MB, a Rust tool under 1 MB.
 pub const DEFAULT_CACHE_BYTES: u64 = 2 << 30;
@@ -36,6 +38,9 @@ const TOUCH_INTERVAL: Duration = Duration::from_hours(1);
 
 /// A file without an entry that is younger than this may be a compilation under way in another process.
 const STALE: Duration = Duration::from_hours(1);
+
+/// The file of functions that large components share.
+const FUNCTIONS: &str = "functions.cache";
 
 /// A record is a line of JSON; more is none of ours.
 const RECORD_BYTES: u64 = 4096;
@@ -210,7 +215,8 @@ impl CompiledCache {
         compiler::check(&bytes, &self.compile_limits)?;
         let code = match compiler {
             Some(compiler) => compiler::compile_apart(compiler, &bytes, &self.compile_limits)?,
-            None => compiler::compile_here(&sandbox.engine, &bytes)?,
+            None if bytes.len() < LARGE_COMPONENT_BYTES => compiler::compile_here(&sandbox.engine, &bytes)?,
+            None => compiler::compile_with_functions(&bytes, &self.engine.join(FUNCTIONS))?,
         };
         self.write(component, &code).map_err(io_error)?;
         // Nobody waits for a lock file that is gone: whoever holds the old one finds the entry written.
@@ -284,6 +290,10 @@ impl CompiledCache {
                 *files.entry(file).or_default() |= keep;
             }
         }
+        // The functions save time while large components are compiled, which code that is there already needs no more.
+        let functions = self.engine.join(FUNCTIONS);
+        let functions_bytes = fs::metadata(&functions).map_or(0, |metadata| metadata.len());
+        files.insert(functions, kept_bytes + functions_bytes <= keep_bytes);
         let mut freed_bytes = 0;
         for engine in read_dir_or_empty(&self.root)? {
             for path in read_dir_or_empty(&engine)? {
@@ -333,14 +343,14 @@ fn create_private_dir(path: &Path) -> io::Result<()> {
 
 /// Whether a file is this user's, and nobody else may write it.
 #[cfg(unix)]
-fn is_private(file: &fs::File) -> bool {
+pub(crate) fn is_private(file: &fs::File) -> bool {
     use std::os::unix::fs::MetadataExt;
     file.metadata()
         .is_ok_and(|metadata| metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0)
 }
 
 #[cfg(not(unix))]
-fn is_private(_: &fs::File) -> bool {
+pub(crate) fn is_private(_: &fs::File) -> bool {
     true
 }
 
@@ -352,7 +362,7 @@ fn touch(path: &Path) {
 }
 
 /// Writes a file that is there whole or not at all, also after a power cut.
-fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     let mut temporary = tempfile::NamedTempFile::new_in(directory)?;
     temporary.write_all(bytes)?;

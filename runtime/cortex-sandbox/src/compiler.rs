@@ -8,14 +8,15 @@
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use wasmtime::Engine;
 
 use crate::engine::{Allocation, SandboxError, config};
+use crate::functions::Functions;
 
 /// What compiling one component may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +66,21 @@ pub(crate) fn check(wasm: &[u8], limits: &CompileLimits) -> Result<(), SandboxEr
 /// Compiles in this process.
 pub(crate) fn compile_here(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, SandboxError> {
     engine.precompile_component(wasm).map_err(|error| SandboxError::Compile(error.into_boxed_dyn_error()))
+}
+
+/// The same for a large component, with the functions that are known from others.
+pub(crate) fn compile_with_functions(wasm: &[u8], path: &Path) -> Result<Vec<u8>, SandboxError> {
+    let functions = Arc::new(Functions::read(path));
+    let engine = || -> wasmtime::Result<Engine> {
+        let mut config = config(Allocation::OnDemand);
+        config.enable_incremental_compilation(Arc::<Functions>::clone(&functions))?;
+        Engine::new(&config)
+    };
+    let engine = engine().map_err(|error| SandboxError::Engine(error.into_boxed_dyn_error()))?;
+    let code = compile_here(&engine, wasm)?;
+    // What could not be kept is compiled again.
+    let _ = functions.write(path);
+    Ok(code)
 }
 
 /// Compiles in a process of its own.

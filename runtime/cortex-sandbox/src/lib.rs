@@ -18,6 +18,7 @@ mod deterministic;
 mod ending;
 mod engine;
 mod files;
+mod functions;
 mod guest;
 mod invoke;
 mod json;
