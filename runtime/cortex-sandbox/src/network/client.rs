@@ -144,6 +144,17 @@ impl Client {
             };
             return Ok(Route { rule: format!("relics: [{name}]"), reach: Reach::Named, address: Some(address) });
         }
+        if let Host::Name(name) = &target.host
+            && let Some(refusal) = self.grants.refused.iter().find(|refusal| {
+                let decision = &refusal.decision;
+                decision.capability == "relics" && decision.target == *name
+            })
+        {
+            // The name of a relic is nobody else's: lines for `network` would not help.
+            let reason = format!("the relic `{name}` was asked for and not granted");
+            self.ledger.denied(target.to_string(), reason, Some(refusal.hint.clone()));
+            return Err(Error::HttpRequestDenied);
+        }
         let (rule, reach) = self.permitted(target)?;
         Ok(Route { rule: rule.text.clone(), reach, address: None })
     }
