@@ -1,10 +1,13 @@
 //! Services that tools are granted by name.
 
-use cortex_runtime::{Ending, Silent};
-use fs_err as fs;
-use serde_json::json;
+use std::io::ErrorKind;
+use std::net::TcpListener;
 
-use super::{Place, call, left, said};
+use cortex_runtime::{Ending, Settings, Silent};
+use fs_err as fs;
+use serde_json::{Value, json};
+
+use super::{Place, call, left, policy, said};
 use crate::source::answer;
 
 /// A service that counts its requests in a file that is kept.
@@ -85,6 +88,98 @@ fn a_tool_reaches_the_relic_that_it_was_granted_under_its_name_and_no_other() {
     let runtime = place.runtime();
     assert_eq!(runtime.relic("counts").unwrap().status, "running");
     runtime.stop_relic("counts", true).unwrap();
+    runtime.close().unwrap();
+    assert_eq!(left(place.home.path()), []);
+}
+
+/// Adds a guest of the sandbox that makes requests.
+fn fetches(place: &Place, name: &str, permissions: &str) {
+    let root = place.manifests().join(name);
+    fs::create_dir_all(&root).unwrap();
+    fs::copy(guest_artifacts::check(guest_artifacts::NETWORK_FETCHES), root.join("guest.wasm")).unwrap();
+    let manifest = format!(
+        "kind: Tool\nversion: \"1.0\"\nname: {name}\nsummary: A guest.\nimplementation: {{ runtime: component, entrypoint: ./guest.wasm }}\n\
+         parameters: [{{ name: requests, type: array }}, {{ name: tolerant, type: boolean, default: true }}]\n{permissions}\n"
+    );
+    fs::write(root.join("tool.yml"), manifest).unwrap();
+}
+
+fn request(authority: &str) -> Value {
+    json!({ "authority": authority, "path": "/count" })
+}
+
+#[test]
+fn a_tool_in_the_sandbox_reaches_the_relic_that_it_was_granted_and_nothing_else() {
+    let place = Place::new();
+    relic(&place, "counts", "endpoint: /health");
+    relic(&place, "others", "endpoint: /health");
+    fetches(&place, "asks", "permissions: { relics: [counts] }");
+    fetches(&place, "bare", "");
+    let runtime = place.runtime();
+    let ask = |tool: &str, requests: &[Value]| call(&runtime, tool, &json!({ "requests": requests }));
+    // Granted, and not there yet.
+    let early = ask("asks", &[request("counts:9000")]);
+    assert_eq!(answer(&early), json!([{ "error": "ErrorCode::HttpRequestDenied" }]));
+    assert!(early.decisions[0].reason.as_ref().unwrap().contains("the relic `counts` does not run"), "{early:?}");
+
+    let port = runtime.start_relic("counts", &Silent).unwrap().ports[&9000];
+    let other = runtime.start_relic("others", &Silent).unwrap().ports[&9000];
+    let reached = ask("asks", &[request("counts:9000"), request("counts")]);
+    let counted = |count: u32| json!({ "status": 200, "bytes": 7, "body": format!("{count} 65532") });
+    assert_eq!(answer(&reached), json!([counted(1), counted(2)]));
+    let rules: Vec<_> = reached.decisions.iter().map(|decision| (decision.allowed, decision.rule.as_deref())).collect();
+    assert_eq!(rules, [(true, Some("relics: [counts]")); 2]);
+
+    // Something that listens on this machine, and is never spoken to.
+    let nearby = TcpListener::bind("127.0.0.1:0").unwrap();
+    nearby.set_nonblocking(true).unwrap();
+    let here = nearby.local_addr().unwrap().port();
+    let elsewhere = [
+        format!("127.0.0.1:{port}"),
+        format!("localhost:{port}"),
+        format!("127.0.0.1:{other}"),
+        format!("127.0.0.1:{here}"),
+        format!("localhost:{here}"),
+        format!("[::1]:{here}"),
+        format!("counts:{here}"),
+        "counts:9001".into(),
+        "counts.:9000".into(),
+        "counts.example.com:9000".into(),
+        "others:9000".into(),
+        "169.254.169.254".into(),
+    ];
+    let mut requests: Vec<Value> = elsewhere.iter().map(|authority| request(authority)).collect();
+    requests.push(json!({ "scheme": "https", "authority": "counts:9000" }));
+    let refused = ask("asks", &requests);
+    assert_eq!(answer(&refused), json!(vec![json!({ "error": "ErrorCode::HttpRequestDenied" }); requests.len()]));
+    assert!(refused.decisions.iter().all(|decision| !decision.allowed), "{:?}", refused.decisions);
+
+    // A tool that does not ask for it, and one whose operator does not agree.
+    let bare = ask("bare", &[request("counts:9000"), request(&format!("127.0.0.1:{port}"))]);
+    assert_eq!(answer(&bare), json!(vec![json!({ "error": "ErrorCode::HttpRequestDenied" }); 2]));
+    let operated = |text: &str| {
+        let policy = policy(&place, text);
+        let runtime = place.runtime_with(|settings| Settings { policy, ..settings });
+        let execution = call(&runtime, "asks", &json!({ "requests": [request("counts:9000")], "tolerant": false }));
+        runtime.close().unwrap();
+        execution
+    };
+    let denied = operated("trust: false");
+    assert_eq!(denied.ending, Ending::Denied, "{}", said(&denied));
+    let failure = denied.error.as_ref().unwrap();
+    assert!(failure.message.ends_with("the relic `counts` was asked for and not granted"), "{}", failure.message);
+    let line = "  - { tool: asks, grant: { relics: [counts] } }";
+    assert!(failure.hint.as_ref().unwrap().ends_with(line), "{:?}", failure.hint);
+    let granted = operated(&format!("trust: false\ntools:\n{line}"));
+    assert_eq!(answer(&granted), json!([counted(3)]), "the line that was named is enough");
+    assert_eq!(operated("tools: [{ tool: '*', deny: { relics: [counts] } }]").ending, Ending::Denied);
+
+    assert!(nearby.accept().is_err_and(|error| error.kind() == ErrorKind::WouldBlock), "somebody came by");
+    for name in ["counts", "others"] {
+        assert!(runtime.stop_relic(name, true).unwrap());
+    }
+    let late = ask("asks", &[request("counts:9000")]);
+    assert_eq!(answer(&late), json!([{ "error": "ErrorCode::HttpRequestDenied" }]));
     runtime.close().unwrap();
     assert_eq!(left(place.home.path()), []);
 }
