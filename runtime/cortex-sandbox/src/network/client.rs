@@ -130,19 +130,10 @@ impl Client {
 
     /// Where a request may go: to a service of this machine that has the name, or where the rules say.
     pub(crate) fn route(&self, target: &Target) -> Result<Route, Error> {
-        if let Host::Name(name) = &target.host
-            && let Some(service) = self.grants.services.iter().find(|service| service.name == *name)
-            && !target.https
+        if !target.https
+            && let Some(route) = self.service(target)?
         {
-            let Some(address) = service.address(target.port) else {
-                let reason = format!("the relic `{name}` does not run, or not on port {}", target.port);
-                let hint = format!(
-                    "run `cortex-wasm relic start {name}`, and `cortex-wasm relic status {name}` for its ports"
-                );
-                self.ledger.denied(target.to_string(), reason, Some(hint));
-                return Err(Error::HttpRequestDenied);
-            };
-            return Ok(Route { rule: format!("relics: [{name}]"), reach: Reach::Named, address: Some(address) });
+            return Ok(route);
         }
         if let Host::Name(name) = &target.host
             && let Some(refusal) = self.grants.refused.iter().find(|refusal| {
@@ -157,6 +148,20 @@ impl Client {
         }
         let (rule, reach) = self.permitted(target)?;
         Ok(Route { rule: rule.text.clone(), reach, address: None })
+    }
+
+    /// The service of this machine that has the name, if the call was granted it.
+    pub(crate) fn service(&self, target: &Target) -> Result<Option<Route>, Error> {
+        let Host::Name(name) = &target.host else { return Ok(None) };
+        let Some(service) = self.grants.services.iter().find(|service| service.name == *name) else { return Ok(None) };
+        let Some(address) = service.address(target.port) else {
+            let reason = format!("the relic `{name}` does not run, or not on port {}", target.port);
+            let hint =
+                format!("run `cortex-wasm relic start {name}`, and `cortex-wasm relic status {name}` for its ports");
+            self.ledger.denied(target.to_string(), reason, Some(hint));
+            return Err(Error::HttpRequestDenied);
+        };
+        Ok(Some(Route { rule: format!("relics: [{name}]"), reach: Reach::Named, address: Some(address) }))
     }
 
     /// The addresses of a server, checked, and the request entered as one that goes out.

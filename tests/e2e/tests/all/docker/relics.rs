@@ -33,7 +33,41 @@ const ASKS: &str = "import json, sys, urllib.request, urllib.error\nurl = json.l
                     try:\n    print(json.dumps([200, urllib.request.urlopen(url, timeout=20).read().decode()]))\n\
                     except urllib.error.HTTPError as error:\n    print(json.dumps([error.code, error.read().decode()]))\n";
 
+/// A service that answers lines with lines, and knows nothing of HTTP.
+const LINES: &str = r#"
+import socketserver
+
+class Handler(socketserver.StreamRequestHandler):
+    def handle(self):
+        for line in self.rfile:
+            self.wfile.write(line.upper())
+
+print("I listen", flush=True)
+socketserver.ThreadingTCPServer(("0.0.0.0", 9000), Handler).serve_forever()
+"#;
+
+/// Asks for a tunnel by the proxy and speaks through it, as `builders/README.md` shows.
+const SPEAKS: &str = r#"
+import http.client, json, os, sys, urllib.parse
+
+host, port = json.loads(sys.argv[1])["do"].split(":")
+proxy = urllib.parse.urlsplit(os.environ["HTTP_PROXY"])
+connection = http.client.HTTPConnection(proxy.hostname, proxy.port)
+connection.set_tunnel(host, int(port))
+try:
+    connection.connect()
+    connection.sock.sendall(b"hello\nworld\n")
+    file = connection.sock.makefile()
+    print(json.dumps([file.readline(), file.readline()]))
+except OSError as error:
+    print(json.dumps(str(error)))
+"#;
+
 fn relic(place: &Place, name: &str, health: &str) {
+    relic_of(place, name, SERVICE, health);
+}
+
+fn relic_of(place: &Place, name: &str, service: &str, health: &str) {
     let root = place.manifests().join("relics").join(name);
     fs::create_dir_all(&root).unwrap();
     let manifest = format!(
@@ -41,7 +75,7 @@ fn relic(place: &Place, name: &str, health: &str) {
          deployment: {{ ports: [9000] }}\npersistence: {{ volumes: [/data] }}\nhealth_check: {{ {health} }}\n"
     );
     fs::write(root.join("relic.yml"), manifest).unwrap();
-    fs::write(root.join("server.py"), SERVICE).unwrap();
+    fs::write(root.join("server.py"), service).unwrap();
 }
 
 #[test]
@@ -180,6 +214,79 @@ fn a_tool_in_the_sandbox_reaches_the_relic_that_it_was_granted_and_nothing_else(
     }
     let late = ask("asks", &[request("counts:9000")]);
     assert_eq!(answer(&late), json!([{ "error": "ErrorCode::HttpRequestDenied" }]));
+    runtime.close().unwrap();
+    assert_eq!(left(place.home.path()), []);
+}
+
+#[test]
+fn a_relic_that_speaks_plain_tcp_is_reached_by_its_name_through_a_tunnel() {
+    let place = Place::new();
+    relic_of(&place, "lines", LINES, "type: tcp");
+    relic_of(&place, "others", LINES, "type: tcp, port: 9000");
+    place.add("speaks", "entrypoint: main.py", "permissions: { relics: [lines] }", &[("main.py", SPEAKS)]);
+    let runtime = place.runtime();
+    let speak = |authority: &str| answer(&call(&runtime, "speaks", &json!({ "do": authority })));
+    let refused = |said: Value| said.as_str().is_some_and(|said| said.contains("403"));
+    assert!(refused(speak("lines:9000")), "it does not run");
+    let port = runtime.start_relic("lines", &Silent).unwrap().ports[&9000];
+    runtime.start_relic("others", &Silent).unwrap();
+    assert_eq!(speak("lines:9000"), json!(["HELLO\n", "WORLD\n"]));
+    for elsewhere in ["lines:9001", "others:9000", &format!("127.0.0.1:{port}"), &format!("localhost:{port}")] {
+        assert!(refused(speak(elsewhere)), "{elsewhere}");
+    }
+    for name in ["lines", "others"] {
+        assert!(runtime.stop_relic(name, true).unwrap());
+    }
+    runtime.close().unwrap();
+    assert_eq!(left(place.home.path()), []);
+}
+
+#[test]
+fn a_port_where_nobody_listens_is_not_healthy_whatever_the_engines_proxy_accepts() {
+    let place = Place::new();
+    relic_of(&place, "deaf", &LINES.replace("9000", "9001"), "type: tcp, retries: 3, interval: 50ms");
+    let runtime = place.runtime();
+    let error = runtime.start_relic("deaf", &Silent).unwrap_err().to_string();
+    assert!(error.contains("`deaf` is not healthy"), "{error}");
+    runtime.stop_relic("deaf", true).unwrap();
+    runtime.close().unwrap();
+    assert_eq!(left(place.home.path()), []);
+}
+
+#[test]
+fn a_script_is_run_in_the_relics_container_until_it_is_content() {
+    // It fails until it has run three times.
+    let script = |more: &str| {
+        format!(
+            "type: script, command: 'date >> /tmp/tries; wc -l < /tmp/tries', expected_output_contains: '3', \
+             interval: 10ms, {more}"
+        )
+    };
+    let place = Place::new();
+    relic_of(&place, "patient", LINES, &script("retries: 3"));
+    relic_of(&place, "hasty", LINES, &script("retries: 2"));
+    relic_of(&place, "absent", LINES, "type: script, command: [no-such-program], retries: 1");
+    let alas = "type: script, command: 'echo alas >&2; exit 3', retries: 1";
+    relic_of(&place, "failing", LINES, alas);
+    let odd =
+        "type: script, command: [sh, -c, 'id -u; exit 3'], expected_exit_code: 3, expected_output_contains: '65532'";
+    relic_of(&place, "odd", LINES, odd);
+    let runtime = place.runtime();
+    for name in ["patient", "odd"] {
+        assert_eq!(runtime.start_relic(name, &Silent).unwrap().status, "running");
+    }
+    for (name, why) in [
+        ("hasty", "`3` is not in what it says: 2"),
+        ("absent", "its command ends with 12"),
+        ("failing", "its command ends with 3, not 0: alas"),
+    ] {
+        let error = runtime.start_relic(name, &Silent).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+        assert_eq!(runtime.relic(name).unwrap().status, "stopped");
+    }
+    for name in ["patient", "hasty", "absent", "failing", "odd"] {
+        runtime.stop_relic(name, true).unwrap();
+    }
     runtime.close().unwrap();
     assert_eq!(left(place.home.path()), []);
 }
