@@ -3,11 +3,12 @@
 use std::io::ErrorKind;
 use std::net::TcpListener;
 
-use cortex_runtime::{Ending, Settings, Silent};
+use cortex_runtime::{CallOptions, Ending, Settings, Silent};
 use fs_err as fs;
 use serde_json::{Value, json};
 
 use super::{Place, call, left, policy, said};
+use crate::host::block_on;
 use crate::source::answer;
 
 /// A service that counts its requests in a file that is kept.
@@ -187,6 +188,12 @@ fn a_tool_in_the_sandbox_reaches_the_relic_that_it_was_granted_and_nothing_else(
     let refused = ask("asks", &requests);
     assert_eq!(answer(&refused), json!(vec![json!({ "error": "ErrorCode::HttpRequestDenied" }); requests.len()]));
     assert!(refused.decisions.iter().all(|decision| !decision.allowed), "{:?}", refused.decisions);
+
+    // A call without a network has no relics either.
+    let options = CallOptions { no_network: true, ..CallOptions::default() };
+    let input = json!({ "requests": [request("counts:9000")] });
+    let offline = block_on(runtime.call("asks", &input, options)).unwrap();
+    assert_eq!(answer(&offline), json!([{ "error": "ErrorCode::HttpRequestDenied" }]));
 
     // A tool that does not ask for it, and one whose operator does not agree.
     let bare = ask("bare", &[request("counts:9000"), request(&format!("127.0.0.1:{port}"))]);
