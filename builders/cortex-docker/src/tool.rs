@@ -106,14 +106,15 @@ impl ContainerTool {
         Arc::downgrade(&self.0)
     }
 
-    /// Calls the tool. Every end is an outcome. `observer` hears what it writes besides its result, line by line. Dropping the
-    /// future kills the container.
+    /// Calls the tool. Every end is an outcome. `observer` hears what it writes besides its result, line by line; its requests
+    /// go on with the trace of `traceparent`. Dropping the future kills the container.
     pub async fn call(
         &self,
         input: &Value,
         limits: &Limits,
         grants: &Arc<Grants>,
         observer: Option<&Arc<dyn Observer>>,
+        traceparent: Option<&str>,
     ) -> Outcome {
         let began = Instant::now();
         let input = input.to_string();
@@ -121,8 +122,9 @@ impl ContainerTool {
             return Outcome::of_too_large_input(input.len(), limits);
         }
         let (inner, limits, grants) = (Arc::clone(&self.0), limits.clone(), Arc::clone(grants));
-        let observer = observer.map(Arc::clone);
-        let task = async move { inner.call(began, &input, &limits, &grants, observer.as_ref()).await };
+        let (observer, traceparent) = (observer.map(Arc::clone), traceparent.map(ToOwned::to_owned));
+        let task =
+            async move { inner.call(began, &input, &limits, &grants, observer.as_ref(), traceparent.as_deref()).await };
         let mut task = Abandoned(self.0.engine.tasks.spawn_on(task, &self.0.engine.handle));
         match (&mut task.0).await {
             Ok(outcome) => outcome,
@@ -151,9 +153,10 @@ impl Inner {
         limits: &Limits,
         grants: &Arc<Grants>,
         observer: Option<&Arc<dyn Observer>>,
+        traceparent: Option<&str>,
     ) -> Outcome {
         let shape = self.shape(limits, grants);
-        let egress = shape.network.then(|| Egress::new(grants, limits.http));
+        let egress = shape.network.then(|| Egress::new(grants, limits.http).traced(traceparent));
         let order = Order {
             input,
             contract: self.contract,

@@ -43,6 +43,8 @@ pub use json::ConversionError;
 pub use limits::{LimitError, LimitSource, Limits, Overrides};
 pub use live::LiveLines;
 pub use logging::{LogLevel, LogLine, Observer, Stream, ToolProgress};
-pub use network::{Egress, EgressBody, HostRule, HttpLimits, HttpOverrides, NetworkRule, Refused, RuleScheme, Tunnel};
+pub use network::{
+    Egress, EgressBody, HostRule, HttpLimits, HttpOverrides, NetworkRule, Refused, RequestSpan, RuleScheme, Tunnel,
+};
 pub use secret::{Secret, SecretPlace};
 pub use state::{State, StateError, StateHandle, StateLimits, StateOverrides};

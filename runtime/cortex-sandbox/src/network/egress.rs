@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
@@ -20,6 +20,7 @@ use crate::network::connect::{Stream, connect_plain};
 use crate::network::ledger::{Account, Full, Ledger, Ticket};
 use crate::network::limits::HttpLimits;
 use crate::network::rule::Target;
+use crate::network::trace::RequestSpan;
 
 /// The way out of one call.
 #[derive(Clone, Debug)]
@@ -43,6 +44,13 @@ impl Egress {
     /// The way out of a call with these grants.
     pub fn new(grants: &Arc<Grants>, limits: HttpLimits) -> Self {
         Self(Client { grants: Arc::clone(grants), limits, traceparent: None, ledger: Arc::new(Ledger::default()) })
+    }
+
+    /// The same as a part of a trace, as its W3C `traceparent` names it.
+    #[must_use]
+    pub fn traced(mut self, traceparent: Option<&str>) -> Self {
+        self.0.traceparent = traceparent.and_then(|traceparent| HeaderValue::try_from(traceparent).ok());
+        self
     }
 
     /// Sends a request, whose address is absolute, if it is covered.
@@ -79,8 +87,14 @@ impl Egress {
             Some(route) => route,
             None => client.route(&target)?,
         };
-        let connecting = async { connect_plain(&client.addresses(&target, &route).await?).await };
-        let stream = timeout(client.limits.timeout, connecting).await.map_err(|_| Error::ConnectionTimeout)??;
+        // What is said in it cannot be read, so nobody is told of the trace; that it was opened is a part of it.
+        let span = client.traceparent.as_ref().and_then(RequestSpan::below).map(|(span, _)| span);
+        let connecting = async { connect_plain(&client.addresses(&target, &route, span.clone()).await?).await };
+        let stream = timeout(client.limits.timeout, connecting).await.unwrap_or(Err(Error::ConnectionTimeout));
+        if let Some(span) = &span {
+            client.ledger.answered(span, None);
+        }
+        let stream = stream?;
         Ok(Tunnel { stream: Box::pin(stream), _ticket: ticket })
     }
 
