@@ -102,7 +102,9 @@ mod tests {
             Secret { name: "KEY".into(), value: "s3\ncret".into(), place: SecretPlace::Exposed, hosts: Vec::new() };
         let observer = Arc::clone(&heard) as Arc<dyn Observer>;
         let mut lines = LiveLines::new(&observer, Stream::Stderr, &limits, &[secret]);
-        pieces.iter().for_each(|piece| lines.feed(piece));
+        for piece in pieces {
+            lines.feed(piece);
+        }
         let before = std::mem::take(&mut *heard.0.lock().unwrap());
         lines.finish();
         [before, std::mem::take(&mut *heard.0.lock().unwrap())]

@@ -157,13 +157,13 @@ pub(crate) struct Reporter {
     bar: Option<ProgressBar>,
     /// Before every line, where there are several.
     tool: Option<String>,
-    /// What [`Reporter::printed`] says.
+    /// What [`Reporter::told`] says.
     wrote: [AtomicUsize; 2],
 }
 
 impl Reporter {
     /// How many lines of standard output and standard error were printed already.
-    pub(crate) fn printed(&self) -> [usize; 2] {
+    pub(crate) fn told(&self) -> [usize; 2] {
         [Stream::Stdout, Stream::Stderr].map(|stream| self.wrote[stream as usize].load(Ordering::Relaxed))
     }
 

@@ -42,7 +42,7 @@ mod tests {
     fn a_request_is_named_in_the_place_of_its_call() {
         let call = HeaderValue::from_static("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
         let (span, header) = RequestSpan::below(&call).unwrap();
-        let id: String = span.id.iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = format!("{:016x}", u64::from_be_bytes(span.id));
         assert_eq!(header, format!("00-0af7651916cd43dd8448eb211c80319c-{id}-01"));
         assert!(id != "b7ad6b7169203331" && RequestSpan::below(&HeaderValue::from_static("00-1")).is_none());
     }

@@ -110,7 +110,7 @@ impl Catalogue {
         let (name, spec) = (published.name.as_str(), &published.spec);
         match &spec.mcp.publish {
             Publish::Tool => {
-                self.tools.push(describe::tool(name, spec, function, published.reference != published.tool))
+                self.tools.push(describe::tool(name, spec, function, published.reference != published.tool));
             }
             Publish::Prompt => self.prompts.push(describe::prompt(name, spec)),
             Publish::Resource { .. } => {

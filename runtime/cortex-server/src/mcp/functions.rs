@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use cortex_runtime::{Contract, Function, Runtime, Silent, Tool};
@@ -12,7 +12,9 @@ pub(super) const NAME_BYTES_MAX: usize = 128;
 
 /// What was found out of each component, as long as its file stays as it is.
 #[derive(Debug, Default)]
-pub(super) struct Functions(Mutex<HashMap<PathBuf, (Stamp, Arc<[Function]>)>>);
+pub(super) struct Functions(Mutex<Known>);
+
+type Known = HashMap<PathBuf, (Stamp, Arc<[Function]>)>;
 
 /// A file's size and time of change.
 type Stamp = Option<(u64, SystemTime)>;
@@ -43,7 +45,7 @@ impl Functions {
         functions
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, (Stamp, Arc<[Function]>)>> {
+    fn known(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

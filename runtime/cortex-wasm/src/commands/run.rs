@@ -31,20 +31,20 @@ pub(super) fn execute(run: &Run, runtime: &Runtime, printer: &Printer) -> anyhow
         }
         anyhow::Ok(runtime.call(&run.tool, &value, options).await?)
     })??;
-    let printed = reporter.printed();
+    let told = reporter.told();
     drop(reporter);
     match run.reading.format {
         Format::Json => printer.json(&*execution)?,
-        Format::Text => print_text(&execution, printed, printer),
+        Format::Text => print_text(&execution, told, printer),
     }
     Ok(ExitStatus::of(&execution))
 }
 
-/// The result is data. What the tool wrote besides, as far as it was not printed while it ran, and why it failed, is for the
+/// The result is data. What the tool wrote besides, as far as it was not told while it ran, and why it failed, is for the
 /// person.
-fn print_text(execution: &Execution, printed: [usize; 2], printer: &Printer) {
-    for (logged, printed) in [&execution.stdout, &execution.stderr].into_iter().zip(printed) {
-        let lines: Vec<&str> = logged.text.trim_end().lines().skip(printed).collect();
+fn print_text(execution: &Execution, told: [usize; 2], printer: &Printer) {
+    for (logged, told) in [&execution.stdout, &execution.stderr].into_iter().zip(told) {
+        let lines: Vec<&str> = logged.text.trim_end().lines().skip(told).collect();
         if !lines.is_empty() {
             printer.note(&lines.join("\n"));
         }
