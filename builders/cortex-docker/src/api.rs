@@ -53,14 +53,20 @@ impl ApiTool {
         &self.digest
     }
 
-    /// Calls the endpoint. Every end is an outcome.
-    pub async fn call(&self, input: &Value, limits: &Limits, grants: &Arc<Grants>) -> Outcome {
+    /// Calls the endpoint, as a part of the trace that `traceparent` names. Every end is an outcome.
+    pub async fn call(
+        &self,
+        input: &Value,
+        limits: &Limits,
+        grants: &Arc<Grants>,
+        traceparent: Option<&str>,
+    ) -> Outcome {
         let began = Instant::now();
         let input = input.to_string();
         if input.len() > limits.input_bytes {
             return Outcome::of_too_large_input(input.len(), limits);
         }
-        let egress = Egress::new(grants, limits.http);
+        let egress = Egress::new(grants, limits.http).traced(traceparent);
         let said = tokio::time::timeout(limits.timeout, self.ask(input, limits, &egress)).await;
         let none = Captured::default;
         let mut outcome = match said {

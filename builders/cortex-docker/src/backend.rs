@@ -16,6 +16,7 @@ use crate::engine::{DockerSettings, Engine};
 use crate::error::{DockerError, asked};
 use crate::forwarder::Forwarders;
 use crate::image::{self, Image, Job, ensure};
+use crate::owner::Kind;
 use crate::recipe::{Recipe, recipe};
 use crate::relic::{self, Relic};
 use crate::sweep::{self, Listed};
@@ -145,7 +146,7 @@ impl DockerBackend {
         })?
     }
 
-    /// Kills and removes the containers of a name, an id or a tool. Blocks.
+    /// Kills and removes the containers of a name, an id or a tool; a relic is stopped as [`DockerBackend::stop_relic`] does. Blocks.
     pub fn stop(&self, name: &str) -> Result<Vec<Listed>, DockerError> {
         let engine = self.engine()?;
         let name = name.to_owned();
@@ -154,7 +155,12 @@ impl DockerBackend {
             async move {
                 let found = sweep::find(&engine, &name).await?;
                 for listed in &found {
-                    sweep::remove(&engine, &listed.id).await?;
+                    // A relic is more than its container: no tool may go on looking for it where somebody else is next.
+                    if listed.kind == Kind::Relic.name() {
+                        relic::stop(&engine, &listed.runs, false).await?;
+                    } else {
+                        sweep::remove(&engine, &listed.id).await?;
+                    }
                 }
                 Ok(found)
             }

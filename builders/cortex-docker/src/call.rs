@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bollard::container::LogOutput;
-use cortex_sandbox::{Contract, Egress, Ending, Failure, Limits, Outcome, Usage};
+use cortex_sandbox::{Contract, Egress, Ending, Failure, Grants, Limits, Observer, Outcome, Usage};
 use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant as Moment;
@@ -65,7 +65,18 @@ pub(crate) struct Order<'a> {
     pub(crate) secrets: &'a [(String, String)],
     pub(crate) limits: &'a Limits,
     pub(crate) egress: Option<&'a Egress>,
+    pub(crate) grants: &'a Grants,
+    /// Hears what the tool writes while it runs.
+    pub(crate) observer: Option<&'a Arc<dyn Observer>>,
     pub(crate) began: Instant,
+}
+
+impl Order<'_> {
+    /// What its container writes. `launched`: the launcher says when the program has ended.
+    pub(crate) fn capture(&self, launched: bool) -> Capture {
+        let capture = Capture::new(self.limits.output_bytes, self.contract, launched);
+        capture.heard_by(self.observer, self.limits, self.grants)
+    }
 }
 
 /// Runs a call in a container that waits for it.
@@ -75,7 +86,7 @@ pub(crate) async fn run(mut waiting: Waiting, order: &Order<'_>) -> Result<Outco
         lease.open(egress.clone());
     }
     let fed = Instant::now();
-    let mut capture = Capture::new(order.limits.output_bytes, order.contract, order.launched);
+    let mut capture = order.capture(order.launched);
     let used = Mutex::new(Used::default());
     let end = {
         let deadline = Moment::from_std(fed + order.limits.timeout);

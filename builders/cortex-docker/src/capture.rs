@@ -1,6 +1,8 @@
 //! What a container writes, bounded while it is read.
 
-use cortex_sandbox::{Answer, Captured, Contract};
+use std::sync::Arc;
+
+use cortex_sandbox::{Answer, Captured, Contract, Grants, Limits, LiveLines, Observer, Stream};
 use serde::Deserialize;
 
 /// What the launcher writes on both streams when the program has ended, before three digits and the line's end.
@@ -12,7 +14,7 @@ const EXITED_BYTES: usize = EXITED.len() + 4;
 /// Before an answer of a function.
 const ANSWER: u8 = 0x1e;
 
-/// A stream whose last bytes are held back: the launcher's word may be in them.
+/// A stream whose last bytes are held back while they may be the launcher's word.
 #[derive(Debug, Default)]
 struct Held {
     held: Vec<u8>,
@@ -29,9 +31,19 @@ impl Held {
             self.held.drain(own..);
             return std::mem::take(&mut self.held);
         }
-        let own = self.held.len().saturating_sub(EXITED_BYTES);
+        let own = self.held.len() - begun(&self.held);
         self.held.drain(..own).collect()
     }
+}
+
+/// How many of the last bytes could be the beginning of the launcher's word.
+fn begun(bytes: &[u8]) -> usize {
+    let last = &bytes[bytes.len().saturating_sub(EXITED_BYTES)..];
+    let Some(at) = last.iter().rposition(|byte| *byte == EXITED[0]) else { return 0 };
+    let word = &last[at..];
+    let (fixed, digits) = word.split_at(word.len().min(EXITED.len()));
+    let fits = EXITED.starts_with(fixed) && digits.len() <= 3 && digits.iter().all(u8::is_ascii_digit);
+    if fits { word.len() } else { 0 }
 }
 
 fn exit_code(bytes: &[u8]) -> Option<i32> {
@@ -44,16 +56,24 @@ fn exit_code(bytes: &[u8]) -> Option<i32> {
 struct Log {
     kept: Vec<u8>,
     dropped_bytes: u64,
+    /// Who hears it meanwhile.
+    live: Option<LiveLines>,
 }
 
 impl Log {
     fn push(&mut self, bytes: &[u8], limit: usize) {
         let taken = bytes.len().min(limit.saturating_sub(self.kept.len()));
         self.kept.extend_from_slice(&bytes[..taken]);
+        if let Some(live) = &mut self.live {
+            live.feed(&bytes[..taken]);
+        }
         self.dropped_bytes += (bytes.len() - taken) as u64;
     }
 
     fn into_captured(self) -> Captured {
+        if let Some(live) = self.live {
+            live.finish();
+        }
         Captured { text: String::from_utf8_lossy(&self.kept).into_owned(), dropped_bytes: self.dropped_bytes }
     }
 }
@@ -80,6 +100,18 @@ impl Capture {
     pub(crate) fn new(limit: usize, contract: Contract, launched: bool) -> Self {
         let held = [Held::default(), Held::default()];
         Self { limit, contract, launched, held, stdout: Log::default(), stderr: Log::default(), answer: None }
+    }
+
+    /// Tells somebody what the tool writes, as it comes.
+    pub(crate) fn heard_by(mut self, observer: Option<&Arc<dyn Observer>>, limits: &Limits, grants: &Grants) -> Self {
+        let Some(observer) = observer else { return self };
+        let live = |stream| Some(LiveLines::new(observer, stream, limits, &grants.secrets));
+        // A program's standard output is its result.
+        if self.contract != Contract::Command {
+            self.stdout.live = live(Stream::Stdout);
+        }
+        self.stderr.live = live(Stream::Stderr);
+        self
     }
 
     /// Standard output. A program's is its result, which must not be cut; a function's is a log, until its answer begins.

@@ -18,7 +18,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
 use crate::engine::{Engine, PATIENCE};
-use crate::error::{DockerError, asked};
+use crate::error::{DockerError, asked, is_missing};
 use crate::forwarder::Lease;
 use crate::sweep;
 use crate::usage;
@@ -53,6 +53,11 @@ pub(crate) struct Used {
 pub(crate) struct Ended {
     pub(crate) exit_code: i32,
     pub(crate) out_of_memory: bool,
+}
+
+impl Ended {
+    /// Somebody else has removed it, as `cortex-wasm stop` does: it was killed, and there is nobody left to say so.
+    const REMOVED: Self = Self { exit_code: 137, out_of_memory: false };
 }
 
 impl Container {
@@ -108,10 +113,15 @@ impl Container {
         let exit_code = match end {
             Some(Ok(end)) => end.status_code,
             Some(Err(bollard::errors::Error::DockerContainerWaitError { code, .. })) => code,
+            Some(Err(error)) if is_missing(&error) => return Ok(Ended::REMOVED),
             Some(Err(error)) => return Err(asked("say how a container ended")(error)),
             None => 0,
         };
-        let state = within("say how a container ended", self.engine.docker.inspect_container(&self.name, None)).await?;
+        let state = timeout(PATIENCE, self.engine.docker.inspect_container(&self.name, None)).await;
+        let state = match state.map_err(|_| unanswered("say how a container ended"))? {
+            Err(error) if is_missing(&error) => return Ok(Ended::REMOVED),
+            state => state.map_err(asked("say how a container ended"))?,
+        };
         let out_of_memory = state.state.and_then(|state| state.oom_killed).unwrap_or(false);
         Ok(Ended { exit_code: i32::try_from(exit_code).unwrap_or(-1), out_of_memory })
     }

@@ -9,7 +9,7 @@
 //! - `shape`: what a container may use and reach. The only place where that is decided.
 //! - `call`, `warm`, `reuse`: a container for one call, started before it, or for many.
 //! - `proxy`, `forwarder`: the way out.
-//! - `relic`: services that outlive calls.
+//! - `relic`, `health`: services that outlive calls.
 //! - `owner`, `sweep`: whose containers are whose; those of nobody are removed.
 
 mod api;
@@ -22,6 +22,7 @@ mod context;
 mod engine;
 mod error;
 mod forwarder;
+mod health;
 mod ignore;
 mod image;
 mod owner;

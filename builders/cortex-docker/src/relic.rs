@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use bollard::models::{
     ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountType, NetworkCreateRequest,
@@ -16,22 +15,16 @@ use bollard::models::{
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, RemoveVolumeOptionsBuilder, StopContainerOptionsBuilder,
 };
-use bytes::Bytes;
 use cortex_build::Progress;
-use cortex_manifest::{ByteSize, RelicHealth, RelicSpec};
+use cortex_manifest::{ByteSize, RelicSpec};
 use fs_err as fs;
-use http::Request;
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use serde::Serialize;
-use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
 
 use crate::container::within;
 use crate::context::Context;
 use crate::engine::Engine;
 use crate::error::{DockerError, asked, is_missing};
+use crate::health;
 use crate::image::{self, Job, ensure};
 use crate::owner::Kind;
 use crate::recipe::{USER, recipe};
@@ -159,11 +152,8 @@ async fn run(engine: &Arc<Engine>, spec: &RelicSpec, image: &str) -> Result<Reli
     if let Some(missing) = spec.ports.iter().find(|port| !relic.ports.contains_key(port)) {
         return Err(failed(name, format!("did not get its port {missing}"), "look at `cortex-wasm logs`"));
     }
-    if let Some(health) = &spec.health_check {
-        let port = spec.ports.first().and_then(|port| relic.ports.get(port)).copied();
-        let port = port
-            .ok_or_else(|| failed(name, "has a health check and no port".into(), "add `deployment: { ports: […] }`"))?;
-        wait(engine, name, health, port).await?;
+    if let Some(check) = &spec.health_check {
+        health::wait(engine, &own, name, check, &relic.ports).await?;
     }
     // Written last: whoever finds it finds a relic that answers.
     let file = ports_file(&engine.settings.home, name);
@@ -175,7 +165,7 @@ async fn run(engine: &Arc<Engine>, spec: &RelicSpec, image: &str) -> Result<Reli
     Ok(relic)
 }
 
-fn failed(relic: &str, problem: String, hint: &str) -> DockerError {
+pub(crate) fn failed(relic: &str, problem: String, hint: &str) -> DockerError {
     DockerError::Relic { relic: relic.to_owned(), problem, hint: hint.to_owned() }
 }
 
@@ -226,43 +216,6 @@ fn body(spec: &RelicSpec, image: &str, own: &str, labels: HashMap<String, String
         host_config: Some(host_config),
         ..ContainerCreateBody::default()
     }
-}
-
-/// Asks until it answers as it should, or has been asked often enough.
-async fn wait(engine: &Engine, name: &str, health: &RelicHealth, port: u16) -> Result<(), DockerError> {
-    let mut last = String::new();
-    for _ in 0..health.retries {
-        match timeout(Duration::from_secs(5), ask(port, &health.endpoint)).await {
-            Ok(Ok((status, text))) => {
-                let contains = health.contains.as_ref().is_none_or(|part| text.contains(part.as_str()));
-                if status < 400 && contains {
-                    return Ok(());
-                }
-                last = format!("it answers {status}");
-            }
-            Ok(Err(error)) => last = error.to_string(),
-            Err(_) => last = "no answer within 5 s".into(),
-        }
-        let state = status(engine, name).await?;
-        if state.status != "running" {
-            last = format!("it is {}", state.status);
-            break;
-        }
-        sleep(health.interval_ms.duration()).await;
-    }
-    Err(failed(name, format!("is not healthy: {last}"), "`cortex-wasm relic start` shows its log after a failure"))
-}
-
-async fn ask(port: u16, path: &str) -> Result<(u16, String), Box<dyn std::error::Error + Send + Sync>> {
-    const ANSWER_BYTES: usize = 64 << 10;
-    let stream = TcpStream::connect(("127.0.0.1", port)).await?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
-    let request = Request::get(path).header("host", "localhost").body(Empty::<Bytes>::new())?;
-    let response = sender.send_request(request).await?;
-    let status = response.status().as_u16();
-    let body = Limited::new(response.into_body(), ANSWER_BYTES).collect().await?.to_bytes();
-    Ok((status, String::from_utf8_lossy(&body).into_owned()))
 }
 
 /// How a relic is now.

@@ -59,7 +59,7 @@ impl Reuse {
             lease.open(egress.clone());
         }
         let fed = Instant::now();
-        let mut capture = Capture::new(order.limits.output_bytes, order.contract, false);
+        let mut capture = order.capture(false);
         let deadline = Moment::from_std(fed + order.limits.timeout);
         let end = tokio::time::timeout_at(deadline, exchange(&mut serving, order, &mut capture)).await;
         if let Some(lease) = &serving.waiting.container.lease {

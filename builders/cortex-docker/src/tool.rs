@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use cortex_manifest::{Access, ByteSize, HostPart, MilliCpu, ToolSpec};
-use cortex_sandbox::{Contract, Egress, Ending, Failure, Grants, Limits, Outcome, SecretPlace};
+use cortex_sandbox::{Contract, Egress, Ending, Failure, Grants, Limits, Observer, Outcome, SecretPlace};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -106,15 +106,25 @@ impl ContainerTool {
         Arc::downgrade(&self.0)
     }
 
-    /// Calls the tool. Every end is an outcome. Dropping the future kills the container.
-    pub async fn call(&self, input: &Value, limits: &Limits, grants: &Arc<Grants>) -> Outcome {
+    /// Calls the tool. Every end is an outcome. `observer` hears what it writes besides its result, line by line; its requests
+    /// go on with the trace of `traceparent`. Dropping the future kills the container.
+    pub async fn call(
+        &self,
+        input: &Value,
+        limits: &Limits,
+        grants: &Arc<Grants>,
+        observer: Option<&Arc<dyn Observer>>,
+        traceparent: Option<&str>,
+    ) -> Outcome {
         let began = Instant::now();
         let input = input.to_string();
         if input.len() > limits.input_bytes {
             return Outcome::of_too_large_input(input.len(), limits);
         }
-        let (inner, limits, owned) = (Arc::clone(&self.0), limits.clone(), Arc::clone(grants));
-        let task = async move { inner.call(began, &input, &limits, &owned).await };
+        let (inner, limits, grants) = (Arc::clone(&self.0), limits.clone(), Arc::clone(grants));
+        let (observer, traceparent) = (observer.map(Arc::clone), traceparent.map(ToOwned::to_owned));
+        let task =
+            async move { inner.call(began, &input, &limits, &grants, observer.as_ref(), traceparent.as_deref()).await };
         let mut task = Abandoned(self.0.engine.tasks.spawn_on(task, &self.0.engine.handle));
         match (&mut task.0).await {
             Ok(outcome) => outcome,
@@ -136,9 +146,17 @@ impl Drop for Abandoned {
 }
 
 impl Inner {
-    async fn call(&self, began: Instant, input: &str, limits: &Limits, grants: &Arc<Grants>) -> Outcome {
+    async fn call(
+        &self,
+        began: Instant,
+        input: &str,
+        limits: &Limits,
+        grants: &Arc<Grants>,
+        observer: Option<&Arc<dyn Observer>>,
+        traceparent: Option<&str>,
+    ) -> Outcome {
         let shape = self.shape(limits, grants);
-        let egress = shape.network.then(|| Egress::new(grants, limits.http));
+        let egress = shape.network.then(|| Egress::new(grants, limits.http).traced(traceparent));
         let order = Order {
             input,
             contract: self.contract,
@@ -146,6 +164,8 @@ impl Inner {
             secrets: &shape.secrets,
             limits,
             egress: egress.as_ref(),
+            grants,
+            observer,
             began,
         };
         let outcome = match self.run(&shape, &order).await {

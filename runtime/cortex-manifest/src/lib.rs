@@ -64,8 +64,9 @@ pub use schema::{manifest_schema, policy_schema, relic_schema};
 pub use spec::{
     Access, Ask, Backend, Build, BuildArgs, Command, Engine, Entrypoint, Environment, Example, Expected, FileResources,
     FolderRequest, HealthCheck, HostPart, HttpResources, Implementation, ImplementationType, Mcp, Parameter,
-    ParameterType, Permissions, Publish, RelicEndpoint, RelicHealth, RelicSpec, Resources, ResultForm, Runtime,
-    SecretRequest, SecretUse, Sha256Digest, State, StatePer, StateResources, Target, ToolSpec, Validation, WARM_MAX,
+    ParameterType, Permissions, Publish, RelicEndpoint, RelicHealth, RelicProbe, RelicSpec, Resources, ResultForm,
+    Runtime, SecretRequest, SecretUse, Sha256Digest, State, StatePer, StateResources, Target, ToolSpec, Validation,
+    WARM_MAX,
 };
 pub use uri::{InvalidUri, UriTemplate};
 pub use yaml::MANIFEST_BYTES_MAX;

@@ -27,6 +27,7 @@ pub(crate) use permissions::{RawAccess, RawFilesystem, RawHostPart, RawPermissio
 pub(crate) use policy::{RawCapabilities, RawCompile, RawFolder, RawPolicy, RawToolPolicy};
 pub(crate) use relic::{
     RawDeployment, RawEndpoint, RawInterface, RawPraetorian, RawPraetorianRelic, RawRelic, RawRelicHealth,
+    RawRelicHealthType,
 };
 pub(crate) use runtime::RawRunsOn;
 pub(crate) use scalar::{RawCount, RawCpu, RawDuration, RawSize, RawText, RawVersion};

@@ -85,6 +85,10 @@ pub enum Rule {
     Digest { digest: String },
     #[error("a health check of type `{kind}` needs `{field}`")]
     HealthCheckIncomplete { kind: &'static str, field: &'static str },
+    #[error("the health check asks port {port}, which is none of the relic's ports")]
+    HealthPort { port: u16 },
+    #[error("the health check asks a port, and the relic has none")]
+    HealthWithoutPort,
     #[error("`{image}` is no image")]
     Image { image: String },
     #[error("`{name}` is no package of Debian")]
@@ -188,6 +192,10 @@ impl Rule {
             Rule::MissingEntrypoint { .. } => Some("add `entrypoint: ./…`, the file that is the tool".to_owned()),
             Rule::OnlyForRuntime { field, .. } => Some(format!("leave `{field}` out")),
             Rule::HealthCheckIncomplete { field, .. } => Some(format!("add `{field}: …`, or write `type: none`")),
+            Rule::HealthPort { port } => Some(format!("add {port} to `ports` of `deployment`, or leave `port` out")),
+            Rule::HealthWithoutPort => {
+                Some("add `deployment: { ports: […] }`, or write `type: script` or `type: none`".to_owned())
+            }
             Rule::Image { .. } => Some("write `name:tag`, such as `ruby:3.3-slim`".to_owned()),
             Rule::PackageName { .. } => Some("write a name such as `jq`, or `jq=1.6-2.1`".to_owned()),
             Rule::TooManyWarm { limit, .. } => Some(format!("write at most {limit}")),

@@ -24,7 +24,7 @@ pub use parameter::{Parameter, ParameterType, Validation};
 pub use permissions::{Access, FolderRequest, HostPart, Permissions, SecretRequest, SecretUse, StatePer};
 pub(crate) use permissions::{host_part, network_rule};
 pub(crate) use relic::modern;
-pub use relic::{RelicEndpoint, RelicHealth, RelicSpec};
+pub use relic::{RelicEndpoint, RelicHealth, RelicProbe, RelicSpec};
 
 use std::collections::BTreeMap;
 use std::path::Path;

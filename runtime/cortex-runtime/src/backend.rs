@@ -326,7 +326,7 @@ impl Runnable {
 
     /// Calls the tool, whose function is known here. Every end is an outcome.
     pub(crate) async fn call(&self, call: Call<'_>) -> Outcome {
-        let Call { input, limits, grants, interrupt, .. } = call;
+        let Call { input, limits, grants, interrupt, observer, traceparent, .. } = call;
         match self {
             Self::Component(RunnableComponent { sandbox, component, function, .. }) => {
                 sandbox.invoke(component, Call { function: function.as_ref(), ..call }).await
@@ -334,9 +334,9 @@ impl Runnable {
             Self::Container(_) | Self::Api(_) if call.seed.is_some() => not_deterministic(self.backend()),
             // Boxed: these take milliseconds, and the future of a call in the sandbox should not carry their size.
             Self::Container(container) => {
-                Box::pin(or_cancelled(container.call(input, limits, grants), interrupt)).await
+                Box::pin(or_cancelled(container.call(input, limits, grants, observer, traceparent), interrupt)).await
             }
-            Self::Api(api) => Box::pin(or_cancelled(api.call(input, limits, grants), interrupt)).await,
+            Self::Api(api) => Box::pin(or_cancelled(api.call(input, limits, grants, traceparent), interrupt)).await,
         }
     }
 }

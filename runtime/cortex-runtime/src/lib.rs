@@ -55,7 +55,7 @@ pub use cortex_manifest::{
 };
 pub use cortex_sandbox::{
     Allocation, CacheUsage, Captured, CompilerProgram, Contract, Decision, ENGINE_VERSION, Ending, Failure, Function,
-    LimitError, Limits, LogLevel, LogLine, Observer, Overrides, ToolProgress, Usage, compile_for_parent,
+    LimitError, Limits, LogLevel, LogLine, Observer, Overrides, Stream, ToolProgress, Usage, compile_for_parent,
 };
 pub use error::RuntimeError;
 pub use event::{Event, Reloaded};

@@ -388,6 +388,7 @@ impl From<&Permit> for Refusal {
             allowed: false,
             rule: None,
             reason: Some(permit.because.clone()),
+            request: None,
         };
         Self { decision, hint: permit.allow.clone().unwrap_or_default() }
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cortex_manifest::{InputSchema, ToolName, ToolSpec};
+use cortex_manifest::{Entrypoint, InputSchema, ToolName, ToolSpec};
 use fs_err as fs;
 
 use crate::error::RuntimeError;
@@ -16,6 +16,22 @@ pub struct Tool {
     pub spec: ToolSpec,
     /// Where it comes from.
     pub source: ToolSource,
+}
+
+impl Tool {
+    /// The component of a tool whose manifest is about a finished one and says nothing of parameters: what it takes, and
+    /// whether it is several functions, the component itself knows.
+    pub fn undescribed_component(&self) -> Option<PathBuf> {
+        let ToolSource::Folder { root, .. } = &self.source else { return None };
+        let implementation = &self.spec.implementation;
+        let finished = implementation.runtime == Some(cortex_manifest::Runtime::Component);
+        match &implementation.entrypoint {
+            Some(Entrypoint::File(file)) if finished && self.spec.parameters().is_empty() => {
+                Some(root.join(file.as_str()))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Where a tool comes from.

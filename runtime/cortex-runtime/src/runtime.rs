@@ -452,6 +452,7 @@ impl Inner {
             let grants = Arc::make_mut(grants.to_mut());
             if options.no_network {
                 grants.network.clear();
+                grants.services.clear();
             }
             grants.environment.retain(|(name, _)| !options.environment.contains_key(name));
             grants.environment.extend(options.environment.clone());

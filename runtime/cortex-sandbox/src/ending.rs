@@ -5,6 +5,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::logging::LogLine;
+use crate::network::RequestSpan;
 
 /// How a call ended. Classified by the type of what happened, never by the text of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -158,6 +159,9 @@ pub struct Decision {
     /// Why it was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// For traces: the request that went out. The record does without it.
+    #[serde(skip)]
+    pub request: Option<RequestSpan>,
 }
 
 /// Text that a tool wrote to standard output or standard error.

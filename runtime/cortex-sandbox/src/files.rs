@@ -111,6 +111,7 @@ impl Guest {
             allowed: false,
             rule: None,
             reason: Some(reason.to_owned()),
+            request: None,
         };
         let failure = Failure {
             details: Some(serde_json::json!({ "capability": "filesystem", "target": path })),

@@ -23,6 +23,7 @@ mod guest;
 mod invoke;
 mod json;
 mod limits;
+mod live;
 mod logging;
 mod network;
 mod output;
@@ -41,7 +42,10 @@ pub use guest::{Grants, OperatorRules, Refusal, Service};
 pub use invoke::{Answer, Call, Interrupt};
 pub use json::ConversionError;
 pub use limits::{LimitError, LimitSource, Limits, Overrides};
-pub use logging::{LogLevel, LogLine, Observer, ToolProgress};
-pub use network::{Egress, EgressBody, HostRule, HttpLimits, HttpOverrides, NetworkRule, Refused, RuleScheme, Tunnel};
+pub use live::LiveLines;
+pub use logging::{LogLevel, LogLine, Observer, Stream, ToolProgress};
+pub use network::{
+    Egress, EgressBody, HostRule, HttpLimits, HttpOverrides, NetworkRule, Refused, RequestSpan, RuleScheme, Tunnel,
+};
 pub use secret::{Secret, SecretPlace};
 pub use state::{State, StateError, StateHandle, StateLimits, StateOverrides};

@@ -16,6 +16,29 @@ pub trait Observer: Send + Sync {
     fn log(&self, line: &LogLine);
     /// The tool said how far it is.
     fn progress(&self, progress: &ToolProgress);
+    /// A tool in a container wrote a line on one of its standard streams, which the record has as well.
+    fn wrote(&self, stream: Stream, line: &str) {
+        self.log(&LogLine { level: LogLevel::Info, context: stream.as_str().to_owned(), message: line.to_owned() });
+    }
+}
+
+/// A standard stream of a tool that is not its result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// What a function prints.
+    Stdout,
+    /// What any tool writes there.
+    Stderr,
+}
+
+impl Stream {
+    /// The usual name, which lines of it have as their context.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+        }
+    }
 }
 
 /// A line of a tool's log.

@@ -18,6 +18,7 @@ mod egress;
 mod ledger;
 mod limits;
 mod rule;
+mod trace;
 
 use std::sync::Arc;
 
@@ -36,6 +37,7 @@ pub use egress::{Egress, EgressBody, Refused, Tunnel};
 pub(crate) use ledger::{Account, FirstRefusal};
 pub use limits::{HttpLimits, HttpOverrides};
 pub use rule::{HostRule, NetworkRule, RuleScheme};
+pub use trace::RequestSpan;
 
 /// The host's side of `wasi:http` for one call. Made when the guest first uses it.
 #[derive(Debug)]

@@ -111,8 +111,16 @@ pub(crate) struct Mask {
 impl Mask {
     /// `None` if there is nothing to mask.
     pub(crate) fn new(secrets: &[Secret]) -> Option<Self> {
-        let hidden = secrets.iter().filter(|secret| secret.place != SecretPlace::Exposed);
-        let mut needles: Vec<Vec<u8>> = hidden.flat_map(Secret::forms).map(String::into_bytes).collect();
+        Self::of(secrets.iter().filter(|secret| secret.place != SecretPlace::Exposed))
+    }
+
+    /// The same for what people read, where the tool's own secrets are masked as well.
+    pub(crate) fn of_all(secrets: &[Secret]) -> Option<Self> {
+        Self::of(secrets.iter())
+    }
+
+    fn of<'a>(secrets: impl Iterator<Item = &'a Secret>) -> Option<Self> {
+        let mut needles: Vec<Vec<u8>> = secrets.flat_map(Secret::forms).map(String::into_bytes).collect();
         needles.sort_by_key(|needle| std::cmp::Reverse(needle.len()));
         needles.dedup();
         (!needles.is_empty()).then(|| Self { needles, held: Vec::new() })

@@ -202,6 +202,7 @@ fn refused(reason: &str) -> Decision {
         allowed: false,
         rule: None,
         reason: Some(reason.to_owned()),
+        request: None,
     }
 }
 

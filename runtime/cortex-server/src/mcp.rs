@@ -17,6 +17,7 @@ mod call;
 mod catalogue;
 mod change;
 mod describe;
+mod functions;
 mod handler;
 mod http;
 mod identity;

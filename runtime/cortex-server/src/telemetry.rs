@@ -1,6 +1,7 @@
 //! Traces and metrics by OTLP over HTTP: a span a call, below what the caller named in `traceparent`, with children for
 //! its parts, and the same figures that `/metrics` has.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -14,7 +15,7 @@ use opentelemetry::{Context, KeyValue};
 use opentelemetry_otlp::{MetricExporter, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
-use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider, Span};
+use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator, SdkTracer, SdkTracerProvider, Span};
 
 use crate::metrics::Metrics;
 use crate::otlp::OtlpClient;
@@ -62,7 +63,11 @@ impl ServerTelemetry {
             .with_http_client(client)
             .with_endpoint(format!("{endpoint}/v1/metrics"))
             .build()?;
-        let provider = SdkTracerProvider::builder().with_batch_exporter(spans).with_resource(resource()).build();
+        let provider = SdkTracerProvider::builder()
+            .with_batch_exporter(spans)
+            .with_id_generator(ChosenIds::default())
+            .with_resource(resource())
+            .build();
         let reader = PeriodicReader::builder(figures).with_interval(INTERVAL).build();
         let meters = SdkMeterProvider::builder().with_reader(reader).with_resource(resource()).build();
         let meter = meters.meter("cortex-wasm");
@@ -145,10 +150,7 @@ impl CallSpan for OpenSpan {
             let mut child = tracer.build_with_context(tracer.span_builder(name).with_start_time(at), &below);
             at += took;
             if name == "run" {
-                for request in execution.decisions.iter().filter(|decision| decision.capability == "network") {
-                    let name = if request.allowed { "http allowed" } else { "http refused" };
-                    child.add_event(name, vec![KeyValue::new("cortex.target", request.target.clone())]);
-                }
+                requests(&tracer, &mut child, execution, at);
             }
             child.end_with_timestamp(at);
         }
@@ -163,6 +165,60 @@ impl CallSpan for OpenSpan {
             ending => Status::error(ending.as_str()),
         });
         span.end();
+    }
+}
+
+/// Each request is a span below the call's run, the one that its server was told. One that was refused never was a request.
+fn requests(tracer: &SdkTracer, run: &mut Span, execution: &Execution, end: SystemTime) {
+    let below = Context::new().with_remote_span_context(run.span_context().clone());
+    for decision in execution.decisions.iter().filter(|decision| decision.capability == "network") {
+        let target = KeyValue::new("cortex.target", decision.target.clone());
+        let Some(request) = &decision.request else {
+            let name = if decision.allowed { "http allowed" } else { "http refused" };
+            run.add_event(name, vec![target]);
+            continue;
+        };
+        let builder = tracer.span_builder("http").with_kind(SpanKind::Client).with_start_time(request.began);
+        let mut span = ChosenIds::choose(SpanId::from_bytes(request.id), || tracer.build_with_context(builder, &below));
+        span.set_attribute(target);
+        if let Some(rule) = &decision.rule {
+            span.set_attribute(KeyValue::new("cortex.rule", rule.clone()));
+        }
+        match request.status {
+            Some(status) => span.set_attribute(KeyValue::new("http.response.status_code", i64::from(status))),
+            // A tunnel has none either.
+            None if decision.target.starts_with("CONNECT ") => {}
+            None => span.set_status(Status::error("no answer")),
+        }
+        span.end_with_timestamp(request.took.map_or(end, |took| request.began + took));
+    }
+}
+
+/// Identities as they come, but for a span whose identity others know already.
+#[derive(Debug, Default)]
+struct ChosenIds(RandomIdGenerator);
+
+thread_local! {
+    static CHOSEN: Cell<Option<SpanId>> = const { Cell::new(None) };
+}
+
+impl ChosenIds {
+    /// The span that is built meanwhile has this identity.
+    fn choose(id: SpanId, build: impl FnOnce() -> Span) -> Span {
+        CHOSEN.set(Some(id));
+        let span = build();
+        CHOSEN.set(None);
+        span
+    }
+}
+
+impl IdGenerator for ChosenIds {
+    fn new_trace_id(&self) -> TraceId {
+        self.0.new_trace_id()
+    }
+
+    fn new_span_id(&self) -> SpanId {
+        CHOSEN.take().unwrap_or_else(|| self.0.new_span_id())
     }
 }
 

@@ -421,7 +421,8 @@ pub(crate) enum PolicyAction {
 pub(crate) struct Grant {
     /// A tool's name, or a pattern such as `web_*`
     pub(crate) tool: String,
-    /// `network=https://…`, `filesystem=./…[:read-write]`, `environment=NAME`, `secrets=NAME` or `state`
+    /// `network=https://…`, `filesystem=./…[:read-write]`, `environment=NAME`, `secrets=NAME`, `state`, `host=proc`, `host=sys` or
+    /// `relics=NAME`
     pub(crate) capability: Capability,
 }
 

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use cortex_runtime::{LogLine, Observer, Progress, ToolProgress};
+use cortex_runtime::{LogLine, Observer, Progress, Stream, ToolProgress};
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use serde::Serialize;
 
@@ -78,7 +79,8 @@ impl Printer {
 
     /// The progress of a build: one line that changes on a terminal, one line a step elsewhere.
     pub(crate) fn progress(&self) -> Arc<Reporter> {
-        Arc::new(Reporter { printer: self.clone(), bar: self.animated.then(spinner), tool: None })
+        let bar = self.animated.then(spinner);
+        Arc::new(Reporter { printer: self.clone(), bar, tool: None, wrote: Default::default() })
     }
 
     /// The progress of several things at a time.
@@ -130,7 +132,12 @@ impl Board {
     /// A line for a tool, which is gone when it is dropped.
     pub(crate) fn line(&self, tool: &str) -> Arc<Reporter> {
         let bar = self.bars.as_ref().map(|bars| bars.add(spinner()));
-        Arc::new(Reporter { printer: self.printer.clone(), bar, tool: self.several.then(|| format!("{tool}: ")) })
+        Arc::new(Reporter {
+            printer: self.printer.clone(),
+            bar,
+            tool: self.several.then(|| format!("{tool}: ")),
+            wrote: Default::default(),
+        })
     }
 
     /// Prints without disturbing the lines.
@@ -150,6 +157,22 @@ pub(crate) struct Reporter {
     bar: Option<ProgressBar>,
     /// Before every line, where there are several.
     tool: Option<String>,
+    /// What [`Reporter::told`] says.
+    wrote: [AtomicUsize; 2],
+}
+
+impl Reporter {
+    /// How many lines of standard output and standard error were printed already.
+    pub(crate) fn told(&self) -> [usize; 2] {
+        [Stream::Stdout, Stream::Stderr].map(|stream| self.wrote[stream as usize].load(Ordering::Relaxed))
+    }
+
+    fn note(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| self.printer.note(line)),
+            None => self.printer.note(line),
+        }
+    }
 }
 
 impl Progress for Reporter {
@@ -173,17 +196,18 @@ impl Progress for Reporter {
 impl Observer for Reporter {
     fn log(&self, LogLine { level, context, message }: &LogLine) {
         let context = if context.is_empty() { String::new() } else { format!(" {context}") };
-        let line = format!("{}{context}: {message}", level.as_str());
-        match &self.bar {
-            Some(bar) => bar.suspend(|| self.printer.note(&line)),
-            None => self.printer.note(&line),
-        }
+        self.note(&format!("{}{context}: {message}", level.as_str()));
     }
 
     fn progress(&self, ToolProgress { done, total, message }: &ToolProgress) {
         let total = total.map_or(String::new(), |total| format!(" of {total}"));
         let message = message.as_ref().map_or(String::new(), |message| format!(": {message}"));
         self.step(&format!("{done}{total}{message}"));
+    }
+
+    fn wrote(&self, stream: Stream, line: &str) {
+        self.wrote[stream as usize].fetch_add(1, Ordering::Relaxed);
+        self.note(line);
     }
 }
 

@@ -7,12 +7,14 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::name::{InvalidName, VariableName};
+use crate::name::{InvalidName, ToolName, VariableName};
 use crate::network::{InvalidNetworkRule, NetworkRule};
 use crate::path::{HostPath, InvalidPath};
+use crate::quantity::shorten;
+use crate::spec::HostPart;
 
 /// One capability, as it is named on a command line: `network=https://api.example.com`, `filesystem=./data:read-write`,
-/// `environment=LANG`, `secrets=API_KEY` or `state`.
+/// `environment=LANG`, `secrets=API_KEY`, `state`, `host=proc` or `relics=kv_store`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Capability {
     Network(NetworkRule),
@@ -20,6 +22,8 @@ pub enum Capability {
     Environment(VariableName),
     Secrets(VariableName),
     State,
+    Host(HostPart),
+    Relics(ToolName),
 }
 
 /// Why a text names no capability.
@@ -28,9 +32,11 @@ pub enum Capability {
 pub enum InvalidCapability {
     #[error(
         "`{text}` is no capability; write `network=https://…`, `filesystem=./…[:read-write]`, `environment=NAME`, \
-         `secrets=NAME` or `state`"
+         `secrets=NAME`, `state`, `host=proc`, `host=sys` or `relics=NAME`"
     )]
     Kind { text: String },
+    #[error("`{part}` is no part of the host that a container can look at; write `host=proc` or `host=sys`")]
+    Host { part: String },
     #[error(transparent)]
     Network(#[from] InvalidNetworkRule),
     #[error(transparent)]
@@ -59,6 +65,11 @@ impl FromStr for Capability {
             }
             "environment" => Capability::Environment(VariableName::new(target)?),
             "secrets" => Capability::Secrets(VariableName::new(target)?),
+            "host" => {
+                let part = [HostPart::Proc, HostPart::Sys].into_iter().find(|part| part.as_str() == target);
+                Capability::Host(part.ok_or_else(|| InvalidCapability::Host { part: shorten(target) })?)
+            }
+            "relics" => Capability::Relics(ToolName::new(target)?),
             _ => return Err(unknown()),
         })
     }
@@ -75,6 +86,8 @@ impl fmt::Display for Capability {
             Capability::Environment(name) => write!(f, "environment: [{name}]"),
             Capability::Secrets(name) => write!(f, "secrets: [{name}]"),
             Capability::State => f.write_str("state: true"),
+            Capability::Host(part) => write!(f, "host: [{}]", part.as_str()),
+            Capability::Relics(name) => write!(f, "relics: [{name}]"),
         }
     }
 }
@@ -190,13 +203,20 @@ mod tests {
             "environment=LANG",
             "secrets=K",
             "state",
+            "host=proc",
+            "host=sys",
+            "relics=kv_store",
         ];
         for text in all {
             let capability: Capability = text.parse().unwrap();
             let yaml = with_grant("", "t", &capability);
             let spec = PolicySpec::parse(Path::new("cortex.yml"), &yaml).expect(&yaml);
             assert_eq!(spec.tools.len(), 1);
+            assert_eq!(without_grant(&yaml, "t", &capability), "kind: Policy\nversion: \"1.0\"\ntools: []\n", "{text}");
         }
-        assert!("disk=1".parse::<Capability>().is_err() && "network=ftp://a".parse::<Capability>().is_err());
+        for text in ["disk=1", "network=ftp://a", "host", "host=dev", "relics", "relics=KV store"] {
+            assert!(text.parse::<Capability>().is_err(), "{text}");
+        }
+        assert!("host=dev".parse::<Capability>().unwrap_err().to_string().contains("`host=proc` or `host=sys`"));
     }
 }

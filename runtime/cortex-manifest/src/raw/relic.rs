@@ -8,8 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::located::Located;
 use crate::raw::{
-    OneOrMany, RawCount, RawDuration, RawEnvironment, RawHealthCheckType, RawImplementation, RawMethod, RawState,
-    RawText, RawVersion,
+    OneOrMany, RawCount, RawDuration, RawEnvironment, RawImplementation, RawMethod, RawState, RawText, RawVersion,
 };
 
 /// A stateful service that tools may be granted: one file that says how it is started, kept and reached.
@@ -109,21 +108,43 @@ pub(crate) struct RawDeployment {
 }
 
 /// How to find out whether a relic answers.
+///
+/// ```yaml
+/// health_check: { type: script, command: "redis-cli ping", expected_output_contains: PONG, retries: 20 }
+/// ```
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "RelicHealthCheck")]
 pub(crate) struct RawRelicHealth {
-    /// `api_request` or `none`. Absent means `api_request`.
+    /// `api_request` asks by HTTP, `tcp` connects, `script` runs a command in the container, `none` waits for nothing. Absent
+    /// means `api_request`.
     #[serde(rename = "type")]
-    pub(crate) kind: Option<RawHealthCheckType>,
-    /// What to ask. Absent means `/health`.
+    pub(crate) kind: Option<RawRelicHealthType>,
+    /// For `api_request`: what to ask. Absent means `/health`.
     pub(crate) endpoint: Option<Located<String>>,
-    /// Text that the answer of a healthy relic contains.
+    /// For `api_request` and `tcp`: which port. Absent means the first of `ports`.
+    pub(crate) port: Option<Located<RawCount>>,
+    /// For `script`: a line for the container's shell, or a list of a program and its arguments.
+    pub(crate) command: Option<Located<OneOrMany>>,
+    /// For `script`: the exit code of a healthy relic's command. Absent means 0.
+    pub(crate) expected_exit_code: Option<u8>,
+    /// Text that the answer, or the output of the command, contains if the relic is healthy.
     pub(crate) expected_output_contains: Option<String>,
     /// Time between two tries. A bare number is seconds.
     pub(crate) interval: Option<Located<RawDuration>>,
     /// How often it is tried. Absent means 60 times.
     pub(crate) retries: Option<Located<RawCount>>,
+}
+
+/// How a relic is asked whether it is healthy.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "RelicHealthCheckType")]
+pub(crate) enum RawRelicHealthType {
+    ApiRequest,
+    Tcp,
+    Script,
+    None,
 }
 
 /// What of a relic outlives it.

@@ -65,7 +65,7 @@ impl HealthCheck {
 
 impl Command {
     /// `None` for a command of nothing.
-    fn from_raw(raw: OneOrMany) -> Option<Command> {
+    pub(super) fn from_raw(raw: OneOrMany) -> Option<Command> {
         match raw {
             OneOrMany::One(line) => (!line.trim().is_empty()).then_some(Command::Shell(line)),
             OneOrMany::Many(words) => {

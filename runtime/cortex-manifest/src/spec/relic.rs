@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::field::quantity_of;
+use super::health_check::{Command, Expected};
 use super::implementation::{Implementation, is_image};
 use super::{Environment, ToolSpec};
 use crate::error::{ManifestError, Problems};
@@ -14,7 +15,7 @@ use crate::name::ToolName;
 use crate::network::Method;
 use crate::path::GuestPath;
 use crate::quantity::{Count, Milliseconds, shorten};
-use crate::raw::{OneOrMany, RawCount, RawEndpoint, RawHealthCheckType, RawPraetorianRelic, RawRelic, RawRelicHealth};
+use crate::raw::{OneOrMany, RawCount, RawEndpoint, RawPraetorianRelic, RawRelic, RawRelicHealth, RawRelicHealthType};
 use crate::rule::Rule;
 use crate::yaml;
 
@@ -53,10 +54,21 @@ pub struct RelicEndpoint {
 /// How to find out whether a relic answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RelicHealth {
-    pub endpoint: String,
-    pub contains: Option<String>,
+    pub probe: RelicProbe,
     pub interval_ms: Milliseconds,
     pub retries: u64,
+}
+
+/// What a relic is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum RelicProbe {
+    /// A request by HTTP, answered with a status below 400.
+    ApiRequest { port: u16, endpoint: String, contains: Option<String> },
+    /// A connection that is not closed at once.
+    Tcp { port: u16 },
+    /// A command in its container.
+    Script { command: Command, expected: Expected },
 }
 
 impl RelicSpec {
@@ -133,9 +145,9 @@ impl RelicSpec {
                 Some(OneOrMany::One(line)) => line.split_whitespace().map(ToOwned::to_owned).collect(),
                 Some(OneOrMany::Many(words)) => words.into_iter().map(|word| word.value).collect(),
             },
+            health_check: raw.health_check.and_then(|raw| health(raw, &ports, problems)),
             ports,
             endpoints,
-            health_check: raw.health_check.and_then(|raw| health(raw.value, problems)),
             volumes,
             dependencies,
             program,
@@ -199,17 +211,40 @@ fn endpoint(raw: Located<RawEndpoint>, problems: &mut Problems) -> Option<RelicE
     Some(RelicEndpoint { name: raw.name.unwrap_or_else(|| format!("{} {path}", method.as_str())), method, path })
 }
 
-fn health(raw: RawRelicHealth, problems: &mut Problems) -> Option<RelicHealth> {
+fn health(raw: Located<RawRelicHealth>, ports: &[u16], problems: &mut Problems) -> Option<RelicHealth> {
     const INTERVAL: &str = "500ms";
     const RETRIES: u64 = 60;
-    if !matches!(raw.kind, None | Some(RawHealthCheckType::ApiRequest)) {
-        return None;
-    }
+    let Located { value: raw, at } = raw;
     let interval = quantity_of("interval", raw.interval.as_ref().map(|l| (&l.value.0, l.at)), problems);
     let retries = quantity_of::<Count>("retries", raw.retries.as_ref().map(|l| (&l.value.0, l.at)), problems);
+    let mut port = || match &raw.port {
+        Some(written) => {
+            let port = port_of(written, problems)?;
+            let known = ports.contains(&port).then_some(port);
+            problems.check(written.at, known.ok_or(Rule::HealthPort { port }))
+        }
+        None => problems.check(at, ports.first().copied().ok_or(Rule::HealthWithoutPort)),
+    };
+    let probe = match raw.kind.unwrap_or(RawRelicHealthType::ApiRequest) {
+        RawRelicHealthType::None => return None,
+        RawRelicHealthType::ApiRequest => RelicProbe::ApiRequest {
+            port: port()?,
+            endpoint: raw.endpoint.map_or_else(|| "/health".to_owned(), |endpoint| endpoint.value),
+            contains: raw.expected_output_contains,
+        },
+        RawRelicHealthType::Tcp => RelicProbe::Tcp { port: port()? },
+        RawRelicHealthType::Script => {
+            let command = raw.command.and_then(|command| Command::from_raw(command.value));
+            let incomplete = Rule::HealthCheckIncomplete { kind: "script", field: "command" };
+            let expected = Expected {
+                exit_code: raw.expected_exit_code.unwrap_or(0),
+                output_contains: raw.expected_output_contains,
+            };
+            RelicProbe::Script { command: problems.check(at, command.ok_or(incomplete))?, expected }
+        }
+    };
     Some(RelicHealth {
-        endpoint: raw.endpoint.map_or_else(|| "/health".to_owned(), |endpoint| endpoint.value),
-        contains: raw.expected_output_contains,
+        probe,
         interval_ms: interval.or_else(|| INTERVAL.parse().ok())?,
         retries: retries.map_or(RETRIES, Count::number),
     })

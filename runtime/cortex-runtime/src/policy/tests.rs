@@ -136,6 +136,26 @@ fn a_refusal_names_the_lines_that_would_allow_it() {
     assert_eq!(state.because, "/nowhere/cortex.yml:4 denies it");
 }
 
+#[test]
+fn what_a_container_may_see_and_which_relics_it_reaches_is_granted_one_by_one() {
+    let asks = tool("permissions: { host: [proc, sys], relics: [counts, others] }\n");
+    let decide = |policy: &str| operator(policy).decide(&asks).unwrap();
+    let granted = |policy: &str| -> Vec<String> {
+        let permits = decide(policy).permits.into_iter().filter(|permit| permit.granted);
+        permits.map(|permit| format!("{} {}", permit.capability, permit.target)).collect()
+    };
+    assert_eq!(granted(""), ["host proc", "host sys", "relics counts", "relics others"]);
+    assert_eq!(granted("trust: false"), Vec::<String>::new());
+    let some = "trust: false\ntools: [{ tool: asks, grant: { host: [sys], relics: [others] } }]";
+    assert_eq!(granted(some), ["host sys", "relics others"]);
+    let services: Vec<String> = decide(some).grants.services.into_iter().map(|service| service.name).collect();
+    assert_eq!(services, ["others"]);
+    let hints: Vec<String> = decide(some).grants.refused.into_iter().map(|refusal| refusal.hint).collect();
+    let line = |what: &str| format!("add to /nowhere/cortex.yml:\ntools:\n  - {{ tool: asks, grant: {{ {what} }} }}");
+    assert_eq!(hints, [line("host: [proc]"), line("relics: [counts]")]);
+    assert_eq!(granted("tools: [{ tool: asks, deny: { host: [proc], relics: [counts, others] } }]"), ["host sys"]);
+}
+
 /// Names of tools in a policy, of which all but the last concern the tool.
 const TOOLS: &[&str] = &["asks", "'*'", "'a*'", "other"];
 

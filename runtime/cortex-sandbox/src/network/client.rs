@@ -21,9 +21,10 @@ use crate::guest::Grants;
 use crate::network::address::Class;
 use crate::network::body::{RequestBody, ResponseBody};
 use crate::network::connect::{connect, resolve};
-use crate::network::ledger::{Full, Ledger};
+use crate::network::ledger::{Full, Ledger, Ticket};
 use crate::network::limits::HttpLimits;
 use crate::network::rule::{Host, NetworkRule, Reach, Target};
+use crate::network::trace::RequestSpan;
 use crate::secret::{Mask, Secret, SecretPlace, percent_encoded};
 
 /// What is behind the requests of one call.
@@ -63,17 +64,38 @@ impl Client {
         let route = self.route(&target)?;
         let reach = route.reach;
         self.add_secrets(&mut parts, &target, reach)?;
-        if let Some(traceparent) = &self.traceparent {
-            parts.headers.insert("traceparent", traceparent.clone());
-        }
+        let span = self.traceparent.as_ref().and_then(RequestSpan::below).map(|(span, header)| {
+            parts.headers.insert("traceparent", header);
+            span
+        });
         self.check_headers(&parts)?;
+        let ledger = Arc::clone(&self.ledger);
+        let sent = self.exchange(parts, body, ticket, &target, &route, span.clone(), options).await;
+        if let Some(span) = &span {
+            ledger.answered(span, sent.as_ref().ok().map(|(response, _)| response.status().as_u16()));
+        }
+        sent
+    }
+
+    /// Connects, sends and waits for the answer to begin.
+    #[expect(clippy::too_many_arguments, reason = "what is known of a request that was checked, once")]
+    async fn exchange(
+        self,
+        mut parts: Parts,
+        body: WasiBody,
+        ticket: Ticket,
+        target: &Target,
+        route: &Route,
+        span: Option<RequestSpan>,
+        options: Option<RequestOptions>,
+    ) -> Result<(Response<WasiBody>, Rest), Error> {
         let options = options.unwrap_or_default();
         let patience =
             |asked: Option<Duration>| asked.map_or(self.limits.timeout, |asked| asked.min(self.limits.timeout));
 
         let connecting = async {
-            let addresses = self.addresses(&target, &route).await?;
-            connect(&target, &addresses).await
+            let addresses = self.addresses(target, route, span).await?;
+            connect(target, &addresses).await
         };
         let stream = timeout(patience(options.connect_timeout), connecting).await;
         let stream = stream.map_err(|_| Error::ConnectionTimeout)??;
@@ -130,26 +152,47 @@ impl Client {
 
     /// Where a request may go: to a service of this machine that has the name, or where the rules say.
     pub(crate) fn route(&self, target: &Target) -> Result<Route, Error> {
-        if let Host::Name(name) = &target.host
-            && let Some(service) = self.grants.services.iter().find(|service| service.name == *name)
-            && !target.https
+        if !target.https
+            && let Some(route) = self.service(target)?
         {
-            let Some(address) = service.address(target.port) else {
-                let reason = format!("the relic `{name}` does not run, or not on port {}", target.port);
-                let hint = format!(
-                    "run `cortex-wasm relic start {name}`, and `cortex-wasm relic status {name}` for its ports"
-                );
-                self.ledger.denied(target.to_string(), reason, Some(hint));
-                return Err(Error::HttpRequestDenied);
-            };
-            return Ok(Route { rule: format!("relics: [{name}]"), reach: Reach::Named, address: Some(address) });
+            return Ok(route);
+        }
+        if let Host::Name(name) = &target.host
+            && let Some(refusal) = self.grants.refused.iter().find(|refusal| {
+                let decision = &refusal.decision;
+                decision.capability == "relics" && decision.target == *name
+            })
+        {
+            // The name of a relic is nobody else's: lines for `network` would not help.
+            let reason = format!("the relic `{name}` was asked for and not granted");
+            self.ledger.denied(target.to_string(), reason, Some(refusal.hint.clone()));
+            return Err(Error::HttpRequestDenied);
         }
         let (rule, reach) = self.permitted(target)?;
         Ok(Route { rule: rule.text.clone(), reach, address: None })
     }
 
+    /// The service of this machine that has the name, if the call was granted it.
+    pub(crate) fn service(&self, target: &Target) -> Result<Option<Route>, Error> {
+        let Host::Name(name) = &target.host else { return Ok(None) };
+        let Some(service) = self.grants.services.iter().find(|service| service.name == *name) else { return Ok(None) };
+        let Some(address) = service.address(target.port) else {
+            let reason = format!("the relic `{name}` does not run, or not on port {}", target.port);
+            let hint =
+                format!("run `cortex-wasm relic start {name}`, and `cortex-wasm relic status {name}` for its ports");
+            self.ledger.denied(target.to_string(), reason, Some(hint));
+            return Err(Error::HttpRequestDenied);
+        };
+        Ok(Some(Route { rule: format!("relics: [{name}]"), reach: Reach::Named, address: Some(address) }))
+    }
+
     /// The addresses of a server, checked, and the request entered as one that goes out.
-    pub(crate) async fn addresses(&self, target: &Target, route: &Route) -> Result<Vec<SocketAddr>, Error> {
+    pub(crate) async fn addresses(
+        &self,
+        target: &Target,
+        route: &Route,
+        span: Option<RequestSpan>,
+    ) -> Result<Vec<SocketAddr>, Error> {
         let addresses = if let Some(address) = route.address {
             vec![address]
         } else {
@@ -157,7 +200,7 @@ impl Client {
             self.check_addresses(target, route.reach, &addresses)?;
             addresses
         };
-        self.ledger.allowed(target, &route.rule);
+        self.ledger.allowed(target, &route.rule, span);
         Ok(addresses)
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
@@ -20,6 +20,7 @@ use crate::network::connect::{Stream, connect_plain};
 use crate::network::ledger::{Account, Full, Ledger, Ticket};
 use crate::network::limits::HttpLimits;
 use crate::network::rule::Target;
+use crate::network::trace::RequestSpan;
 
 /// The way out of one call.
 #[derive(Clone, Debug)]
@@ -45,6 +46,13 @@ impl Egress {
         Self(Client { grants: Arc::clone(grants), limits, traceparent: None, ledger: Arc::new(Ledger::default()) })
     }
 
+    /// The same as a part of a trace, as its W3C `traceparent` names it.
+    #[must_use]
+    pub fn traced(mut self, traceparent: Option<&str>) -> Self {
+        self.0.traceparent = traceparent.and_then(|traceparent| HeaderValue::try_from(traceparent).ok());
+        self
+    }
+
     /// Sends a request, whose address is absolute, if it is covered.
     pub async fn send<B>(&self, request: Request<B>) -> Result<Response<EgressBody>, Refused>
     where
@@ -60,8 +68,8 @@ impl Egress {
         Ok(response.map(EgressBody))
     }
 
-    /// Opens a tunnel to a server, as `CONNECT host:port` asks. It carries TLS that ends in the tool, so neither path nor
-    /// method can be checked, and no secret be put in.
+    /// Opens a tunnel to a server, as `CONNECT host:port` asks. It carries TLS that ends in the tool, or what a relic speaks, so
+    /// neither path nor method can be checked, and no secret be put in.
     pub async fn tunnel(&self, authority: &str) -> Result<Tunnel, Refused> {
         let client = &self.0;
         let ticket = client.ledger.begin(&client.limits).map_err(|full| match full {
@@ -74,9 +82,19 @@ impl Egress {
             Request::builder().method(Method::OPTIONS).uri(uri).body(()).map_err(|_| malformed())?.into_parts();
         let target =
             Target { method: "CONNECT".into(), path: String::new(), ..Target::of(&parts).map_err(|_| malformed())? };
-        let route = client.route(&target)?;
-        let connecting = async { connect_plain(&client.addresses(&target, &route).await?).await };
-        let stream = timeout(client.limits.timeout, connecting).await.map_err(|_| Error::ConnectionTimeout)??;
+        // A relic may speak anything: the whole of it was granted.
+        let route = match client.service(&target)? {
+            Some(route) => route,
+            None => client.route(&target)?,
+        };
+        // What is said in it cannot be read, so nobody is told of the trace; that it was opened is a part of it.
+        let span = client.traceparent.as_ref().and_then(RequestSpan::below).map(|(span, _)| span);
+        let connecting = async { connect_plain(&client.addresses(&target, &route, span.clone()).await?).await };
+        let stream = timeout(client.limits.timeout, connecting).await.unwrap_or(Err(Error::ConnectionTimeout));
+        if let Some(span) = &span {
+            client.ledger.answered(span, None);
+        }
+        let stream = stream?;
         Ok(Tunnel { stream: Box::pin(stream), _ticket: ticket })
     }
 

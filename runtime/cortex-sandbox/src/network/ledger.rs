@@ -6,6 +6,7 @@ use crate::ending::{Decision, Ending, Failure};
 use crate::limits::limit_reached;
 use crate::network::limits::HttpLimits;
 use crate::network::rule::Target;
+use crate::network::trace::RequestSpan;
 
 /// One for every call that makes a request.
 #[derive(Debug, Default)]
@@ -99,16 +100,28 @@ impl Ledger {
         }
     }
 
-    /// A request went out.
-    pub(crate) fn allowed(&self, target: &Target, rule: &str) {
+    /// A request goes out.
+    pub(crate) fn allowed(&self, target: &Target, rule: &str, request: Option<RequestSpan>) {
         let decision = Decision {
             capability: "network",
             target: target.to_string(),
             allowed: true,
             rule: Some(rule.to_owned()),
             reason: None,
+            request,
         };
         self.with(|entries| entries.decisions.push(decision));
+    }
+
+    /// A request that is traced was answered, or has failed.
+    pub(crate) fn answered(&self, request: &RequestSpan, status: Option<u16>) {
+        let took = request.began.elapsed().ok();
+        self.with(|entries| {
+            let mut requests = entries.decisions.iter_mut().rev().filter_map(|decision| decision.request.as_mut());
+            if let Some(entered) = requests.find(|entered| entered.id == request.id) {
+                (entered.took, entered.status) = (took, status);
+            }
+        });
     }
 
     /// A request did not go out. Bounded as the requests are: none is refused twice.
@@ -118,7 +131,8 @@ impl Ledger {
             details: Some(serde_json::json!({ "capability": "network", "target": target })),
             ..Failure::new(Ending::Denied.as_str(), format!("the request `{target}` was refused: {reason}"))
         };
-        let decision = Decision { capability: "network", target, allowed: false, rule: None, reason: Some(reason) };
+        let decision =
+            Decision { capability: "network", target, allowed: false, rule: None, reason: Some(reason), request: None };
         self.with(|entries| {
             entries.decisions.push(decision);
             entries.refusal.get_or_insert(FirstRefusal { ending: Ending::Denied, failure });

@@ -83,7 +83,10 @@ impl Shared {
     async fn rounds(&self, request: Request, context: &RequestContext<RoleServer>) -> Result<Reply, ErrorData> {
         let Request { method, published, input, answers, sealed, wanted } = request;
         let identity = identity::of(context);
-        identity::require(&identity, Scope::Call, "tool", &published.name)?;
+        if !(identity.may(Scope::Call) && identity.may_use(&published.tool)) {
+            // As if there was none, by the name that was asked for.
+            return Err(unknown("tool", &published.name, None));
+        }
         let client = context.client_capabilities();
         let client = client.as_ref();
         let is_stateless = is_stateless(context);
@@ -121,7 +124,7 @@ impl Shared {
                 execution
             } else {
                 // On the heap: it is large, and what waits for it is moved about.
-                let call = Box::pin(self.runtime.call(&published.name, &input, options));
+                let call = Box::pin(self.runtime.call(&published.reference, &input, options));
                 match reporter {
                     Some(reporter) => reporter.during(call).await,
                     None => call.await,
@@ -211,7 +214,7 @@ impl Rest {
             }
             let round = Round { answers: Some(answers), state: questions.state };
             let options = CallOptions { context: round.context(&published, client.as_ref()), ..options.clone() };
-            execution = runtime.call(&published.name, &input, options).await;
+            execution = runtime.call(&published.reference, &input, options).await;
         }
         Ok(Done::failed(format!("the tool still asked after {} rounds of questions", ask::ROUNDS_MAX)))
     }
@@ -231,7 +234,7 @@ async fn owned_call(
     input: Value,
     options: CallOptions,
 ) -> Result<Arc<Execution>, RuntimeError> {
-    runtime.call(&published.name, &input, options).await
+    runtime.call(&published.reference, &input, options).await
 }
 
 /// Whether the client speaks a revision whose requests stand on their own.

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cortex_runtime::{Publish, Runtime, RuntimeError, ToolSource, ToolSpec};
+use cortex_runtime::{Function, Publish, Runtime, RuntimeError, ToolSource, ToolSpec};
 use rmcp::model::{Prompt, Resource, ResourceTemplate, Tool};
 
 use super::describe;
+use super::functions::{Functions, NAME_BYTES_MAX};
 use super::meta_tools::MetaTools;
 
 /// What is offered. Lists are sorted by name, so that pages of one look fit together.
@@ -26,10 +27,14 @@ pub(super) struct Catalogue {
 /// The values of parameters by name.
 pub(super) type Values<'a> = Vec<(&'a str, String)>;
 
-/// A tool under the name that clients use, which is also the one that the runtime knows it by.
+/// A tool, or one function of a tool, under the name that clients use.
 #[derive(Debug)]
 pub(super) struct Published {
     pub(super) name: String,
+    /// The tool's own name, by which clients are allowed to use it.
+    pub(super) tool: String,
+    /// What the runtime knows it by: the tool's name, and the function after a `#`.
+    pub(super) reference: String,
     pub(super) spec: ToolSpec,
     /// The folder whose files it is made of, by its real name.
     pub(super) root: Option<PathBuf>,
@@ -37,8 +42,13 @@ pub(super) struct Published {
 
 impl Catalogue {
     /// Reads every manifest. Blocks. What is no valid manifest is left out: `cortex-wasm list` tells why.
-    pub(super) fn read(runtime: &Runtime, meta_tools: Option<&MetaTools>) -> Result<Self, RuntimeError> {
+    pub(super) fn read(
+        runtime: &Runtime,
+        meta_tools: Option<&MetaTools>,
+        functions: &Functions,
+    ) -> Result<Self, RuntimeError> {
         let mut catalogue = Self::default();
+        let mut several = Vec::new();
         for listed in runtime.tools()? {
             let Ok(tool) = listed.tool else { continue };
             if let Some(taken_by) = &listed.taken_by {
@@ -48,12 +58,25 @@ impl Catalogue {
                     .collisions
                     .push(format!("`{}` of `{here}`: the plain name is that of `{there}`", listed.name));
             }
+            let of_component = functions.of(runtime, &listed.name, &tool);
             let root = match tool.source {
                 ToolSource::Folder { root, .. } => fs_err::canonicalize(root).ok(),
                 ToolSource::Component(_) | ToolSource::Standard => None,
             };
-            catalogue.add(Published { name: listed.name, spec: tool.spec, root });
+            let (name, reference) = (listed.name.clone(), listed.name.clone());
+            let published = Published { name, reference, tool: listed.name, spec: tool.spec, root };
+            match &*of_component {
+                [] => catalogue.add(published, None),
+                [only] => catalogue.add(published, Some(only)),
+                _ if published.spec.mcp.publish == Publish::Tool => several.push((published, of_component)),
+                // A prompt or a resource is one thing.
+                _ => catalogue.add(published, None),
+            }
         }
+        for (published, functions) in &several {
+            functions.iter().for_each(|function| catalogue.add_function(published, function));
+        }
+        catalogue.tools.sort_by(|a, b| a.name.cmp(&b.name));
         if meta_tools.is_some() {
             // A tool of the operator's own goes before one of ours.
             let ours = MetaTools::tools().into_iter().filter(|tool| !catalogue.published.contains_key(&*tool.name));
@@ -68,11 +91,27 @@ impl Catalogue {
         Ok(catalogue)
     }
 
-    fn add(&mut self, published: Published) {
+    /// A function of a tool that has several is `tool.function`, unless a tool has that name.
+    fn add_function(&mut self, of: &Published, function: &Function) {
+        let name = format!("{}.{}", of.tool, function.name);
+        if name.len() > NAME_BYTES_MAX || self.published.contains_key(&name) {
+            let why = if name.len() > NAME_BYTES_MAX { "the name is too long" } else { "the name is that of a tool" };
+            self.collisions.push(format!("the function `{}` of `{}` is not listed: {why}", function.name, of.tool));
+            return;
+        }
+        let reference = format!("{}#{}", of.tool, function.name);
+        let (spec, root) = (of.spec.clone(), of.root.clone());
+        self.add(Published { name, tool: of.tool.clone(), reference, spec, root }, Some(function));
+    }
+
+    /// `function`: the one that knows what the tool takes.
+    fn add(&mut self, published: Published, function: Option<&Function>) {
         let published = Arc::new(published);
         let (name, spec) = (published.name.as_str(), &published.spec);
         match &spec.mcp.publish {
-            Publish::Tool => self.tools.push(describe::tool(name, spec)),
+            Publish::Tool => {
+                self.tools.push(describe::tool(name, spec, function, published.reference != published.tool));
+            }
             Publish::Prompt => self.prompts.push(describe::prompt(name, spec)),
             Publish::Resource { .. } => {
                 match describe::resource(name, spec) {
@@ -88,6 +127,11 @@ impl Catalogue {
 
     pub(super) fn tool(&self, name: &str) -> Option<&Arc<Published>> {
         self.published.get(name).filter(|published| published.spec.mcp.publish == Publish::Tool)
+    }
+
+    /// The name of the tool that a name is of: its own, or that of the tool whose function it is.
+    pub(super) fn owner<'a>(&'a self, name: &'a str) -> &'a str {
+        self.published.get(name).map_or(name, |published| &published.tool)
     }
 
     pub(super) fn prompt(&self, name: &str) -> Option<&Arc<Published>> {

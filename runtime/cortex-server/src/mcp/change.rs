@@ -10,6 +10,7 @@ use tokio::sync::{broadcast, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::catalogue::Catalogue;
+use super::functions::Functions;
 use super::meta_tools::MetaTools;
 
 /// How long files must have rested before they are read: an editor writes a file in several steps.
@@ -66,6 +67,7 @@ pub(super) struct Watched {
 struct Current {
     runtime: Runtime,
     meta_tools: Option<MetaTools>,
+    functions: Functions,
     catalogue: RwLock<Arc<Catalogue>>,
     read_at: Mutex<Instant>,
     news: broadcast::Sender<Arc<Change>>,
@@ -79,6 +81,7 @@ impl Watched {
         let current = Arc::new(Current {
             runtime: runtime.clone(),
             meta_tools: meta_tools.cloned(),
+            functions: Functions::default(),
             catalogue: RwLock::default(),
             read_at: Mutex::new(Instant::now()),
             news: broadcast::channel(NEWS_KEPT).0,
@@ -117,7 +120,7 @@ impl Watched {
 impl Current {
     async fn read(self: Arc<Self>, files: Vec<PathBuf>) -> Result<(), RuntimeError> {
         let read = tokio::task::spawn_blocking(move || {
-            let new = Arc::new(Catalogue::read(&self.runtime, self.meta_tools.as_ref())?);
+            let new = Arc::new(Catalogue::read(&self.runtime, self.meta_tools.as_ref(), &self.functions)?);
             *self.read_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
             let change = {
                 let mut catalogue = self.catalogue.write().unwrap_or_else(PoisonError::into_inner);

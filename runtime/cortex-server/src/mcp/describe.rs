@@ -2,15 +2,22 @@
 
 use std::sync::Arc;
 
-use cortex_runtime::{Access, Method, Parameter, Publish, ToolSpec, ToolState};
+use cortex_runtime::{Access, Function, Method, Parameter, Publish, ToolSpec, ToolState};
 use rmcp::model::{JsonObject, Prompt, PromptArgument, Resource, ResourceTemplate, Tool, ToolAnnotations};
 use serde_json::Value;
 
-/// A tool as a tool.
-pub(super) fn tool(name: &str, spec: &ToolSpec) -> Tool {
-    let mut tool = Tool::new(name.to_owned(), description(spec), object(spec.input_schema().as_json()))
-        .with_title(title(spec))
-        .with_annotations(annotations(spec));
+/// A tool as a tool, or one function of it: that one knows what it takes.
+pub(super) fn tool(name: &str, spec: &ToolSpec, function: Option<&Function>, one_of_several: bool) -> Tool {
+    let schema = function.map_or_else(|| spec.input_schema().as_json(), |function| &function.input_schema);
+    let (title, description) = match function.filter(|_| one_of_several) {
+        None => (title(spec), description(spec)),
+        Some(Function { name, .. }) => {
+            (format!("{}: {name}", title(spec)), format!("The function `{name}` of: {}", description(spec)))
+        }
+    };
+    let mut tool = Tool::new(name.to_owned(), description, object(schema))
+        .with_annotations(annotations(&title, spec))
+        .with_title(title);
     tool.output_schema = spec.mcp.output_schema.as_ref().map(|schema| object(schema.as_json()));
     tool
 }
@@ -76,14 +83,14 @@ fn description(spec: &ToolSpec) -> String {
 }
 
 /// What a tool can do follows from what it may touch: one that was granted nothing can change nothing.
-fn annotations(spec: &ToolSpec) -> ToolAnnotations {
+fn annotations(title: &str, spec: &ToolSpec) -> ToolAnnotations {
     let permissions = &spec.permissions;
     let writes = permissions.filesystem.iter().any(|folder| folder.access != Access::Read);
     let safe = |method: &Method| matches!(method, Method::Get | Method::Head | Method::Options);
     // A rule without methods is one for all of them.
     let sends = permissions.network.iter().any(|rule| rule.methods().is_empty() || !rule.methods().iter().all(safe));
     let changes_something = writes || sends || permissions.state;
-    let annotations = ToolAnnotations::with_title(title(spec))
+    let annotations = ToolAnnotations::with_title(title)
         .read_only(!changes_something)
         // What it keeps in its own store is its own.
         .destructive(writes || sends)

@@ -101,7 +101,8 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let catalogue = self.catalogue();
-        let (tools, next) = self.page(&catalogue.tools, |tool| &tool.name, request.as_ref(), &context)?;
+        let (tools, next) =
+            self.page(&catalogue.tools, |tool| &tool.name, |name| catalogue.owner(name), request.as_ref(), &context)?;
         let mut result = ListToolsResult::with_all_items(tools);
         (result.next_cursor, result.ttl_ms, result.cache_scope) = (next, Some(LIST_TTL_MS), Some(CacheScope::Private));
         Ok(result)
@@ -146,7 +147,8 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
         let catalogue = self.catalogue();
-        let (prompts, next) = self.page(&catalogue.prompts, |prompt| &prompt.name, request.as_ref(), &context)?;
+        let (prompts, next) =
+            self.page(&catalogue.prompts, |prompt| &prompt.name, |name| name, request.as_ref(), &context)?;
         let mut result = ListPromptsResult::with_all_items(prompts);
         (result.next_cursor, result.ttl_ms, result.cache_scope) = (next, Some(LIST_TTL_MS), Some(CacheScope::Private));
         Ok(result)
@@ -182,7 +184,7 @@ impl ServerHandler for Handler {
     ) -> Result<ListResourcesResult, ErrorData> {
         let catalogue = self.catalogue();
         let (resources, next) =
-            self.page(&catalogue.resources, |resource| &resource.name, request.as_ref(), &context)?;
+            self.page(&catalogue.resources, |resource| &resource.name, |name| name, request.as_ref(), &context)?;
         let mut result = ListResourcesResult::with_all_items(resources);
         (result.next_cursor, result.ttl_ms, result.cache_scope) = (next, Some(LIST_TTL_MS), Some(CacheScope::Private));
         Ok(result)
@@ -195,7 +197,7 @@ impl ServerHandler for Handler {
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
         let catalogue = self.catalogue();
         let (templates, next) =
-            self.page(&catalogue.templates, |template| &template.name, request.as_ref(), &context)?;
+            self.page(&catalogue.templates, |template| &template.name, |name| name, request.as_ref(), &context)?;
         let mut result = ListResourceTemplatesResult::with_all_items(templates);
         (result.next_cursor, result.ttl_ms, result.cache_scope) = (next, Some(LIST_TTL_MS), Some(CacheScope::Private));
         Ok(result)
@@ -376,15 +378,17 @@ impl ServerHandler for Handler {
 }
 
 impl Handler {
-    fn page<T: Clone>(
+    /// A page of those that the client may use. `owner` says which tool a name belongs to.
+    fn page<'a, T: Clone>(
         &self,
-        all: &[T],
+        all: &'a [T],
         key: impl Fn(&T) -> &str,
+        owner: impl Fn(&'a str) -> &'a str,
         request: Option<&PaginatedRequestParams>,
         context: &RequestContext<RoleServer>,
     ) -> Result<(Vec<T>, Option<String>), ErrorData> {
         let identity = identity::of(context);
-        let mine: Vec<T> = all.iter().filter(|entry| identity.may_use(key(entry))).cloned().collect();
+        let mine: Vec<T> = all.iter().filter(|entry| identity.may_use(owner(key(entry)))).cloned().collect();
         page::of(&mine, key, request, self.shared.options.page_size)
     }
 }

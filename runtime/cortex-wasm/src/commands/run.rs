@@ -21,7 +21,7 @@ pub(super) fn execute(run: &Run, runtime: &Runtime, printer: &Printer) -> anyhow
             Format::Text => Some(Arc::clone(&reporter) as Arc<dyn Observer>),
             Format::Json => None,
         },
-        progress: Some(reporter),
+        progress: Some(Arc::clone(&reporter) as _),
         ..CallOptions::default()
     };
     let execution = block_on(async {
@@ -31,18 +31,22 @@ pub(super) fn execute(run: &Run, runtime: &Runtime, printer: &Printer) -> anyhow
         }
         anyhow::Ok(runtime.call(&run.tool, &value, options).await?)
     })??;
+    let told = reporter.told();
+    drop(reporter);
     match run.reading.format {
         Format::Json => printer.json(&*execution)?,
-        Format::Text => print_text(&execution, printer),
+        Format::Text => print_text(&execution, told, printer),
     }
     Ok(ExitStatus::of(&execution))
 }
 
-/// The result is data. What the tool wrote besides, and why it failed, is for the person.
-fn print_text(execution: &Execution, printer: &Printer) {
-    for logged in [&execution.stdout, &execution.stderr] {
-        if !logged.text.is_empty() {
-            printer.note(logged.text.trim_end());
+/// The result is data. What the tool wrote besides, as far as it was not told while it ran, and why it failed, is for the
+/// person.
+fn print_text(execution: &Execution, told: [usize; 2], printer: &Printer) {
+    for (logged, told) in [&execution.stdout, &execution.stderr].into_iter().zip(told) {
+        let lines: Vec<&str> = logged.text.trim_end().lines().skip(told).collect();
+        if !lines.is_empty() {
+            printer.note(&lines.join("\n"));
         }
         if logged.dropped_bytes > 0 {
             printer.warning(&format!("{} more bytes of output were dropped", logged.dropped_bytes));

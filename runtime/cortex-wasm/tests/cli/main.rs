@@ -5,6 +5,8 @@ mod build;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod docker;
+#[cfg(test)]
 mod inspect;
 #[cfg(test)]
 mod mcp;

@@ -320,6 +320,68 @@ fn a_name_that_two_folders_have_gets_the_namespace_of_the_later_one() {
     assert!(theirs["taken_by"].as_str().unwrap().ends_with("ours/echo"), "{theirs}");
 }
 
+/// A component made for another host: a function of its own, and one of an interface.
+const SUMS: &str = r#"
+(component
+  (core module $module
+    (func (export "add") (param i32 i32) (result i32) local.get 0 local.get 1 i32.add)
+    (func (export "double") (param i32) (result i32) local.get 0 i32.const 2 i32.mul))
+  (core instance $core (instantiate $module))
+  (func $add (param "a" u32) (param "b" u32) (result u32) (canon lift (core func $core "add")))
+  (func $double (param "number" u32) (result u32) (canon lift (core func $core "double")))
+  (instance $ops (export "double" (func $double)))
+  (export "add" (func $add))
+  (export "local:math/ops" (instance $ops)))
+"#;
+
+/// Writes a tool that is a finished component and says nothing of parameters.
+fn add_component(session: &Session, folder: &str, wat: &str) {
+    let manifest = "kind: Tool\nversion: \"1.0\"\nname: sums\nsummary: Sums.\n\
+                    implementation: { runtime: component, entrypoint: ./sums.wasm }\n";
+    session.write(&format!("{folder}/sums/tool.yml"), manifest);
+    fs_err::write(session.work().join(folder).join("sums/sums.wasm"), wat::parse_str(wat).unwrap()).unwrap();
+}
+
+#[test]
+fn each_function_of_a_component_with_several_is_a_tool_with_its_own_schema() {
+    let session = Session::empty();
+    let only = SUMS.replace("(export \"local:math/ops\" (instance $ops))", "");
+    add_component(&session, "manifests", SUMS);
+    add_component(&session, "other", &only);
+    let mut client = Client::with_session(&session, &["--manifests", "manifests", "--manifests", "other"]);
+    assert_eq!(client.added("tools"), ["other.sums", "sums.add", "sums.ops.double"], "one that is alone needs no name");
+    let tools = client.result("tools/list", json!({}));
+    let tool = |name: &str| tools["tools"].as_array().unwrap().iter().find(|tool| tool["name"] == name).unwrap();
+    let add = tool("sums.add");
+    assert_eq!((&add["title"], &add["description"]), (&json!("Sums: add"), &json!("The function `add` of: Sums.")));
+    let taken = |name: &str| {
+        let schema = &tool(name)["inputSchema"];
+        let names: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
+        (json!(names), schema["required"].clone(), schema["properties"][names[0]]["type"].clone())
+    };
+    assert_eq!(taken("sums.add"), (json!(["a", "b"]), json!(["a", "b"]), json!("integer")));
+    assert_eq!(taken("sums.ops.double"), (json!(["number"]), json!(["number"]), json!("integer")));
+    assert_eq!(taken("other.sums"), taken("sums.add"));
+    for (name, arguments, sum) in [
+        ("sums.add", json!({"a": 2, "b": 3}), "5"),
+        ("sums.ops.double", json!({"number": 21}), "42"),
+        ("other.sums", json!({"a": 20, "b": 3}), "23"),
+    ] {
+        let called = client.call(name, arguments);
+        assert_eq!((&called["isError"], &called["content"][0]["text"]), (&json!(false), &json!(sum)), "{called}");
+    }
+    let wrong = client.call("sums.add", json!({"a": -1, "b": 3}));
+    assert_eq!((&wrong["isError"], &wrong["content"][0]["text"]), (&json!(true), &json!("`/a` is `-1`, below 0")));
+    let unknown = client.request("tools/call", json!({"name": "sums.subtract", "arguments": {}}));
+    assert_eq!(unknown["error"]["message"], "Unknown tool: sums.subtract");
+
+    // One that is built anew has other functions, and clients hear of it.
+    add_component(&session, "manifests", &SUMS.replace("(export \"add\" (func $add))", ""));
+    client.wait(|message| message["method"] == "notifications/tools/list_changed");
+    assert_eq!(client.added("tools"), ["other.sums", "sums"]);
+    assert_eq!(client.call("sums", json!({"number": 4}))["content"][0]["text"], "8");
+}
+
 #[test]
 fn arguments_with_few_values_are_completed() {
     let session = Session::empty();

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::json;
 
-use crate::session::{Ran, Session};
+use crate::session::{Ran, Session, assert_output};
 
 const NOTES: &str = "\
 kind: Tool
@@ -53,6 +53,96 @@ fn a_capability_is_explained_granted_used_and_revoked() {
     session.run(&["revoke", "notes", "state"]).worked();
     assert_eq!(permit(&explain(), "state")["granted"], false);
     assert_eq!(run().status.code(), Some(125));
+}
+
+#[test]
+fn parts_of_the_host_and_relics_are_granted_and_revoked_by_name() {
+    let session = Session::empty();
+    let manifest = "kind: Tool\nversion: \"1.0\"\nname: looks\nsummary: Looks.\n\
+                    implementation: { backend: docker, runtime: python3, entrypoint: ./main.py }\n\
+                    permissions: { host: [proc, sys], relics: [counts] }\n";
+    session.write("manifests/tools/looks/tool.yml", manifest);
+    session.write("manifests/tools/looks/main.py", "");
+    session.write("cortex.yml", "kind: Policy\nversion: \"1.0\"\ntrust: false\n");
+    assert_output!(session, ["policy", "explain", "looks"], @"
+    exit code: 0
+    ----- stdout -----
+    refused  host proc: nothing in the policy grants it
+             add to cortex.yml:
+             tools:
+               - { tool: looks, grant: { host: [proc] } }
+    refused  host sys: nothing in the policy grants it
+             add to cortex.yml:
+             tools:
+               - { tool: looks, grant: { host: [sys] } }
+    refused  relics counts: nothing in the policy grants it
+             add to cortex.yml:
+             tools:
+               - { tool: looks, grant: { relics: [counts] } }
+    ----- stderr -----
+    ");
+    assert_output!(session, ["grant", "looks", "host=proc"], @"
+    exit code: 0
+    ----- stdout -----
+    granted  host proc: cortex.yml:5 grants it
+    refused  host sys: nothing in the policy grants it
+             add to cortex.yml:
+             tools:
+               - { tool: looks, grant: { host: [sys] } }
+    refused  relics counts: nothing in the policy grants it
+             add to cortex.yml:
+             tools:
+               - { tool: looks, grant: { relics: [counts] } }
+    ----- stderr -----
+    cortex.yml: `looks` is granted host: [proc]
+    ");
+    assert_output!(session, ["grant", "looks", "relics=counts"], @"
+    exit code: 0
+    ----- stdout -----
+    granted  host proc: cortex.yml:5 grants it
+    refused  host sys: nothing in the policy grants it
+             add to cortex.yml:
+             tools:
+               - { tool: looks, grant: { host: [sys] } }
+    granted  relics counts: cortex.yml:6 grants it
+    ----- stderr -----
+    cortex.yml: `looks` is granted relics: [counts]
+    ");
+    assert_output!(session, ["revoke", "looks", "host=proc"], @"
+    exit code: 0
+    ----- stdout -----
+    refused  host proc: nothing in the policy grants it
+             add to cortex.yml:
+             tools:
+               - { tool: looks, grant: { host: [proc] } }
+    refused  host sys: nothing in the policy grants it
+             add to cortex.yml:
+             tools:
+               - { tool: looks, grant: { host: [sys] } }
+    granted  relics counts: cortex.yml:5 grants it
+    ----- stderr -----
+    cortex.yml: `looks` is no longer granted host: [proc]
+    ");
+    assert_eq!(
+        fs_err::read_to_string(session.work().join("cortex.yml")).unwrap(),
+        "kind: Policy\nversion: \"1.0\"\ntrust: false\ntools:\n  - { tool: \"looks\", grant: { relics: [counts] } }\n"
+    );
+    assert_output!(session, ["grant", "looks", "host=dev"], @"
+    exit code: 120
+    ----- stdout -----
+    ----- stderr -----
+    error: invalid value 'host=dev' for '<CAPABILITY>': `dev` is no part of the host that a container can look at; write `host=proc` or `host=sys`
+
+    For more information, try '--help'.
+    ");
+    assert_output!(session, ["grant", "looks", "disk=1G"], @"
+    exit code: 120
+    ----- stdout -----
+    ----- stderr -----
+    error: invalid value 'disk=1G' for '<CAPABILITY>': `disk=1G` is no capability; write `network=https://…`, `filesystem=./…[:read-write]`, `environment=NAME`, `secrets=NAME`, `state`, `host=proc`, `host=sys` or `relics=NAME`
+
+    For more information, try '--help'.
+    ");
 }
 
 #[test]

@@ -78,41 +78,75 @@ fn a_token_is_good_for_its_scopes_and_its_tools() {
     assert!(place.run(&["token", "list"]).contains("ann  call  calc*"));
 }
 
+/// What an agent is answered over MCP.
+fn ask(server: &Server, method: &str, mut params: Value) -> Value {
+    params["_meta"] = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": { "name": "test", "version": "1" },
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let name = params["name"].as_str().unwrap_or_default().to_owned();
+    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
+    let mut headers = vec![
+        ("Accept", "application/json, text/event-stream"),
+        ("MCP-Protocol-Version", "2026-07-28"),
+        ("Mcp-Method", method),
+    ];
+    if !name.is_empty() {
+        headers.push(("Mcp-Name", &name));
+    }
+    let answer = server.send("POST", "/mcp", &headers, Some(&body));
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let text = answer.body.lines().rev().find_map(|line| line.strip_prefix("data: ")).unwrap_or(&answer.body);
+    serde_json::from_str::<Value>(text).unwrap_or_else(|error| panic!("{error}: {answer:?}"))
+}
+
 #[test]
 fn over_mcp_a_token_is_good_for_the_same() {
     let place = Place::new();
     let server = server_for(&place, "ann", &["--scope", "call", "--tool", "calc*"]);
-    let ask = |method: &str, params: Value| {
-        let mut params = params;
-        params["_meta"] = json!({
-            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientInfo": { "name": "test", "version": "1" },
-            "io.modelcontextprotocol/clientCapabilities": {},
-        });
-        let name = params["name"].as_str().unwrap_or_default().to_owned();
-        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
-        let mut headers = vec![
-            ("Accept", "application/json, text/event-stream"),
-            ("MCP-Protocol-Version", "2026-07-28"),
-            ("Mcp-Method", method),
-        ];
-        if !name.is_empty() {
-            headers.push(("Mcp-Name", &name));
-        }
-        let answer = server.send("POST", "/mcp", &headers, Some(&body));
-        assert_eq!(answer.status, 200, "{answer:?}");
-        let text = answer.body.lines().rev().find_map(|line| line.strip_prefix("data: ")).unwrap_or(&answer.body);
-        serde_json::from_str::<Value>(text).unwrap_or_else(|error| panic!("{error}: {answer:?}"))
-    };
     assert_eq!(code(&server.send("POST", "/mcp", &[("Authorization", "")], Some("{}")), 401), "unauthorized");
-    let listed = ask("tools/list", json!({}));
+    let listed = ask(&server, "tools/list", json!({}));
     assert_eq!(listed["result"]["tools"].as_array().unwrap().len(), 1, "{listed}");
-    let called = ask("tools/call", json!({ "name": "calculator", "arguments": { "expression": "6*7" } }));
+    let called = ask(&server, "tools/call", json!({ "name": "calculator", "arguments": { "expression": "6*7" } }));
     assert_eq!(called["result"]["structuredContent"]["result"], 42, "{called}");
-    let refused = ask("tools/call", json!({ "name": "answers", "arguments": {} }));
+    let refused = ask(&server, "tools/call", json!({ "name": "answers", "arguments": {} }));
     assert!(refused["error"].is_object(), "{refused}");
     let executions = server.get("/v1/executions").expect(200);
     assert_eq!(executions["executions"][0]["user"], "ann", "{executions}");
+}
+
+#[test]
+fn a_token_for_a_tool_is_good_for_all_of_its_functions() {
+    let place = Place::new();
+    let root = place.path().join("manifests/tools");
+    let component = r#"(component
+        (core module $module (func (export "one") (result i32) i32.const 1))
+        (core instance $core (instantiate $module))
+        (func (export "one") (result u32) (canon lift (core func $core "one")))
+        (func (export "first") (result u32) (canon lift (core func $core "one"))))"#;
+    for name in ["mine", "theirs"] {
+        fs_err::create_dir_all(root.join(name)).unwrap();
+        let manifest = format!(
+            "kind: Tool\nversion: \"1.0\"\nname: {name}\nsummary: Counts.\n\
+             implementation: {{ runtime: component, entrypoint: ./one.wasm }}\n"
+        );
+        fs_err::write(root.join(name).join("tool.yml"), manifest).unwrap();
+        fs_err::write(root.join(name).join("one.wasm"), wat::parse_str(component).unwrap()).unwrap();
+    }
+    let server = server_for(&place, "ann", &["--scope", "call", "--tool", "mine"]);
+    let listed = ask(&server, "tools/list", json!({}));
+    let names: Vec<&Value> = listed["result"]["tools"].as_array().unwrap().iter().map(|tool| &tool["name"]).collect();
+    assert_eq!(names, ["mine.first", "mine.one"]);
+    let called = ask(&server, "tools/call", json!({ "name": "mine.one", "arguments": {} }));
+    assert_eq!(called["result"]["content"][0]["text"], "1", "{called}");
+    let refused = ask(&server, "tools/call", json!({ "name": "theirs.one", "arguments": {} }));
+    assert_eq!(refused["error"]["message"], "Unknown tool: theirs.one");
+    // The same by our own routes, where a function follows a `#`.
+    let schema = server.get("/v1/tools/mine%23one/schema").expect(200);
+    assert_eq!((&schema["type"], &schema["properties"]), (&json!("object"), &json!({})));
+    assert_eq!(server.call("mine%23one", &json!({})).expect(200)["result"], 1);
+    assert_eq!(server.call("theirs%23one", &json!({})).status, 404);
 }
 
 #[test]

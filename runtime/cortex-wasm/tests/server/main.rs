@@ -17,4 +17,6 @@ mod original;
 #[cfg(test)]
 mod reload;
 #[cfg(test)]
+mod state;
+#[cfg(test)]
 mod trace;

@@ -66,7 +66,7 @@ struct ToolBody {
 /// Something that a tool asks for.
 #[derive(Debug, Serialize, ToSchema)]
 struct PermitBody {
-    /// `network`, `filesystem`, `environment`, `secrets` or `state`.
+    /// `network`, `filesystem`, `environment`, `secrets`, `state`, `host` or `relics`.
     capability: &'static str,
     target: String,
     granted: bool,

@@ -1,8 +1,11 @@
 //! Containers that wait for their call, and processes that answer one call after another.
 
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cortex_runtime::{CallOptions, Ending, Overrides};
+use cortex_runtime::{CallOptions, Ending, LogLine, Observer, Overrides, Settings, ToolProgress};
 use serde_json::json;
 
 use super::{Place, call, left, said};
@@ -66,6 +69,74 @@ fn a_reused_process_keeps_its_promise_until_something_goes_wrong() {
     runtime.close().unwrap();
     assert_eq!(left(place.home.path()), []);
     drop(root);
+}
+
+/// Whoever hears a line lets the program go on that waits for it.
+struct Answers {
+    lines: Mutex<Vec<LogLine>>,
+    go: PathBuf,
+}
+
+impl Observer for Answers {
+    fn log(&self, line: &LogLine) {
+        self.lines.lock().unwrap().push(line.clone());
+        if line.message.ends_with("waits") {
+            fs_err::write(&self.go, "go").unwrap();
+        }
+    }
+
+    fn progress(&self, _: &ToolProgress) {}
+}
+
+/// Goes on when a file is there, which is written when its line was heard: one that is told at the end comes too late.
+const WAITS: &str = "import os, sys\n\ndef run(args):\n    key = open(os.environ['KEY_FILE']).read() if 'KEY_FILE' in os.environ else 'no key'\n\
+                     \x20   print('began with', key)\n    sys.stdout.flush()\n    print('it waits', file=sys.stderr, flush=True)\n\
+                     \x20   while not os.path.exists('/go/go'):\n        pass\n    os.remove('/go/go')\n    print('the rest', end='')\n    return 'gone'\n";
+
+#[test]
+fn what_a_tool_writes_is_heard_while_it_runs() {
+    for more in ["", ", reuse: true", ", warm: 1"] {
+        let place = Place::new();
+        let root = place.add(
+            "waits",
+            &format!("entrypoint: main.py, resources: {{ timeout: 60 }}{more}"),
+            if more == ", reuse: true" {
+                "permissions: { filesystem: [{ host: ./go, guest: /go, access: read-write }] }"
+            } else {
+                "permissions: { filesystem: [{ host: ./go, guest: /go, access: read-write }], secrets: [{ name: KEY, expose: true }] }"
+            },
+            &[("main.py", WAITS)],
+        );
+        fs_err::create_dir(root.join("go")).unwrap();
+        fs_err::set_permissions(root.join("go"), PermissionsExt::from_mode(0o777)).unwrap();
+        let runtime = place.runtime_with(|settings| Settings {
+            environment: [("CORTEX_SECRET_KEY".to_owned(), "s3cret-value".to_owned())].into(),
+            ..settings
+        });
+        for _ in 0..2 {
+            let heard = Arc::new(Answers { lines: Mutex::default(), go: root.join("go/go") });
+            let observer = Some(Arc::clone(&heard) as Arc<dyn Observer>);
+            let options = CallOptions { observer, ..CallOptions::default() };
+            let execution = block_on(runtime.call("waits", &json!({}), options)).unwrap();
+            assert_eq!(
+                (execution.ending, answer(&execution)),
+                (Ending::Success, json!("gone")),
+                "{}",
+                said(&execution)
+            );
+            let lines = heard.lines.lock().unwrap();
+            let mut lines: Vec<_> = lines.iter().map(|line| format!("{}: {}", line.context, line.message)).collect();
+            // Two streams have no order between them.
+            lines.sort();
+            let (began, kept) = match more {
+                ", reuse: true" => ("stdout: began with no key", "began with no key\nthe rest"),
+                _ => ("stdout: began with ************", "began with [secret KEY]\nthe rest"),
+            };
+            assert_eq!(lines, ["stderr: it waits", began, "stdout: the rest"]);
+            assert_eq!((execution.stdout.text.as_str(), execution.stderr.text.as_str()), (kept, "it waits\n"));
+        }
+        runtime.close().unwrap();
+    }
 }
 
 #[test]
