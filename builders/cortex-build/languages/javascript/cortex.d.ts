@@ -21,7 +21,8 @@ declare module "cortex:tool" {
     get(key: string): string | null;
     /** The value of a key as bytes, or null. */
     getBytes(key: string): Uint8Array | null;
-    set(key: string, value: Value): void;
+    /** Sets a key; the value is gone after `ttl` seconds if there is one. */
+    set(key: string, value: Value, options?: { ttl?: number }): void;
     /** Removes a key, if it is there. */
     delete(key: string): void;
     /** All keys, in their order. */

@@ -54,10 +54,11 @@ export const state = {
     const value = found(key);
     return value && Uint8Array.from(value);
   },
-  /** Sets a key to a text or bytes. */
-  set(key, value) {
+  /** Sets a key to a text or bytes, which is gone after `ttl` seconds if there is one. */
+  set(key, value, { ttl } = {}) {
     const given = some(value);
-    withBucket((bucket) => bucket.set(String(key), given));
+    if (ttl === undefined) withBucket((bucket) => bucket.set(String(key), given));
+    else within(() => host.setFor(String(key), given, u64(Math.max(0, Math.round(ttl * 1000)))));
   },
   /** Removes a key, if it is there. */
   delete(key) {

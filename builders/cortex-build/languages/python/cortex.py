@@ -82,8 +82,8 @@ class _State:
         from componentize_py_types import Err
 
         try:
-            if name == "compare_and_swap":
-                return _of(_tool, "state").compare_and_swap(*arguments)
+            if name in ("compare_and_swap", "set_for"):
+                return getattr(_of(_tool, "state"), name)(*arguments)
             if self._bucket is None:
                 self._bucket = _of(_store, "state").open("default")
             if name == "increment":
@@ -104,9 +104,12 @@ class _State:
         value = self._call("get", key)
         return default if value is None else bytes(value)
 
-    def set(self, key, value):
-        """Sets a key to bytes or a text."""
-        self._call("set", key, _bytes(value))
+    def set(self, key, value, ttl=None):
+        """Sets a key to bytes or a text, which is gone after `ttl` seconds if you say so."""
+        if ttl is None:
+            self._call("set", key, _bytes(value))
+        else:
+            self._call("set_for", key, _bytes(value), max(0, round(ttl * 1000)))
 
     def delete(self, key):
         """Removes a key, if it is there."""

@@ -126,6 +126,11 @@ def run(args):
     state.set("k", "wörld")
     state.set("gone", b"\x00")
     state.delete("gone")
+    state.set("short", "lived", ttl=0)
+    state.set("long", "lived", ttl=3600.5)
+    if state.get("long") != b"lived":
+        raise ValueError("it is gone too early")
+    state.delete("long")
     return {
         "before": before and before.decode(),
         "swaps": swaps,
@@ -203,6 +208,10 @@ export default (args: { do: string }) => {
   state.set("gone", new Uint8Array([0, 255]));
   if (String(state.getBytes("gone")) !== "0,255") throw new Error(`not the same bytes: ${state.getBytes("gone")}`);
   state.delete("gone");
+  state.set("short", "lived", { ttl: 0 });
+  state.set("long", "lived", { ttl: 3600.5 });
+  if (state.get("long") !== "lived") throw new Error("it is gone too early");
+  state.delete("long");
   const gone = state.getBytes("gone");
   return { before, swaps, count: state.increment("n"), keys: state.list(), gone, secret: secretExists("KEY") };
 };
@@ -252,6 +261,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 )
 
 func Run(args json.RawMessage) (any, error) {
@@ -281,7 +291,11 @@ func Run(args json.RawMessage) (any, error) {
 	if empty, err := state.Get("gone"); empty == nil {
 		return nil, fmt.Errorf("an empty value is none: %w", err)
 	}
-	err5 := state.Delete("gone")
+	err5 := errors.Join(state.SetFor("short", nil, 0), state.SetFor("long", []byte("lived"), time.Hour))
+	if long, err := state.Get("long"); string(long) != "lived" {
+		return nil, fmt.Errorf("it is gone too early: %w", err)
+	}
+	err5 = errors.Join(err5, state.Delete("long"), state.Delete("gone"))
 	gone, err6 := state.Get("gone")
 	count, err7 := state.Increment("n", 1)
 	keys, err8 := state.List()

@@ -19,6 +19,7 @@ package cortex
 import (
 	"errors"
 	"math"
+	"time"
 )
 
 // Level says how bad a line of the log is.
@@ -66,6 +67,11 @@ func (bucket) Get(key string) ([]byte, error) { return get(key) }
 
 // Set sets a key to a value.
 func (bucket) Set(key string, value []byte) error { return set(key, value) }
+
+// SetFor sets a key to a value that is gone after a time: it is not found, not listed, and takes no room.
+func (bucket) SetFor(key string, value []byte, ttl time.Duration) error {
+	return setFor(key, value, uint64(max(ttl.Milliseconds(), 0)))
+}
 
 // Delete removes a key, if it is there.
 func (bucket) Delete(key string) error { return remove(key) }

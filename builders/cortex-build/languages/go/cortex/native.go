@@ -29,6 +29,7 @@ func secretExists(string) bool { return false }
 func noHost() error { return fmt.Errorf("%w: only a component has a host that keeps it", ErrNoState) }
 
 func get(string) ([]byte, error)                { return nil, noHost() }
+func setFor(string, []byte, uint64) error       { return noHost() }
 func set(string, []byte) error                  { return noHost() }
 func remove(string) error                       { return noHost() }
 func list() ([]string, error)                   { return nil, noHost() }

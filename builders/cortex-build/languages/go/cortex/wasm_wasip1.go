@@ -98,6 +98,17 @@ func set(key string, value []byte) error {
 	})
 }
 
+func setFor(key string, value []byte, milliseconds uint64) error {
+	// The bucket is opened for its error alone, which says more than that of the function.
+	return within(func(_ int32, a *area) error {
+		hostSetFor(key, unsafe.Pointer(unsafe.SliceData(value)), int32(len(value)), milliseconds, a)
+		if a.byte(0) != 0 {
+			return errors.New(string(a.bytes(4)))
+		}
+		return nil
+	})
+}
+
 func remove(key string) error {
 	return within(func(bucket int32, a *area) error {
 		bucketDelete(bucket, key, a)
@@ -162,6 +173,9 @@ func hostSecretExists(name string) int32
 
 //go:wasmimport cortex:tool/host@0.1.0 compare-and-swap
 func hostSwap(key string, hasExpected int32, expected unsafe.Pointer, expectedLen int32, hasValue int32, value unsafe.Pointer, valueLen int32, a *area)
+
+//go:wasmimport cortex:tool/host@0.1.0 set-for
+func hostSetFor(key string, value unsafe.Pointer, length int32, milliseconds uint64, a *area)
 
 //go:wasmimport wasi:keyvalue/store@0.2.0-draft open
 func storeOpen(name string, a *area)
