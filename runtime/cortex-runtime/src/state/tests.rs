@@ -70,7 +70,7 @@ fn a_bucket_holds_what_it_may_and_what_is_removed_makes_room() {
 fn what_is_kept_for_a_time_is_gone_after_it_and_makes_room() {
     let home = tempfile::tempdir().unwrap();
     let state = bucket(home.path(), "notes", "/a");
-    let (hour, over) = (Duration::from_secs(3600), Duration::ZERO);
+    let (hour, over) = (Duration::from_hours(1), Duration::ZERO);
     state.set_for("ä", b"1234567", hour, &LIMITS).unwrap();
     state.set_for("b", b"123456789", over, &LIMITS).unwrap();
     assert_eq!(state.get("ä").unwrap().unwrap(), b"1234567");
