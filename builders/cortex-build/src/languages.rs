@@ -1,6 +1,7 @@
 //! The languages: one file each. To add one, write its file, and name it here and in `BuilderKind`.
 
 mod go;
+mod host;
 mod javascript;
 mod python;
 mod rust;

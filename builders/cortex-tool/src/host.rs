@@ -69,6 +69,8 @@ impl From<StateError> for crate::Error {
 
 /// Values of the tool's own, which outlive its calls. Each function is a transaction.
 pub mod state {
+    use std::time::Duration;
+
     use super::{StateError, imports};
 
     /// The value of a key.
@@ -79,6 +81,12 @@ pub mod state {
     /// Sets a value.
     pub fn set(key: &str, value: &[u8]) -> Result<(), StateError> {
         imports::set(key, value)
+    }
+
+    /// Sets a value that is gone after a time: it is not found, not listed, and takes no room. An increment leaves that as it
+    /// is; whatever else sets the key keeps it for good.
+    pub fn set_for(key: &str, value: &[u8], time: Duration) -> Result<(), StateError> {
+        imports::set_for(key, value, u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
     }
 
     /// Removes a value, if it is there.
@@ -124,6 +132,10 @@ mod imports {
     }
 
     pub(super) fn set(_: &str, _: &[u8]) -> Result<(), StateError> {
+        Err(StateError::NotGranted)
+    }
+
+    pub(super) fn set_for(_: &str, _: &[u8], _: u64) -> Result<(), StateError> {
         Err(StateError::NotGranted)
     }
 

@@ -4,11 +4,12 @@
 //! `notes` must not read what another `notes` has kept. The `scope` is for buckets that one tool may have several of, one for
 //! each session or user, as its manifest says.
 //!
-//! What a bucket holds is counted in its own row, in the same transaction as every change, so a quota costs no scan.
+//! What a bucket holds is counted in its own row, in the same transaction as every change, so a quota costs no scan. What is
+//! kept for a time is not found after it, and removed by the next transaction that writes into its bucket.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use cortex_manifest::StatePer;
 use cortex_sandbox::{State, StateError, StateHandle, StateLimits};
@@ -39,6 +40,11 @@ CREATE TABLE IF NOT EXISTS entries (
     value  BLOB NOT NULL,
     PRIMARY KEY (bucket, key)
 ) WITHOUT ROWID";
+
+/// When a value is gone, in milliseconds since 1970; NULL for one that stays. Databases of earlier versions have no such column.
+const EXPIRES: &str = "
+ALTER TABLE entries ADD COLUMN expires INTEGER;
+CREATE INDEX entries_expires ON entries (bucket, expires) WHERE expires IS NOT NULL";
 
 /// The database. Opened when a tool first uses its state: nobody else pays for it.
 #[derive(Clone, Debug)]
@@ -103,6 +109,13 @@ impl Database {
         // With a write-ahead log this loses nothing when the process dies, and the last moments when the power fails.
         database.pragma_update(None, "synchronous", "NORMAL")?;
         database.execute_batch(SCHEMA)?;
+        // Two processes may find the column missing at the same time, so it is looked for by whoever may write.
+        let transaction = Transaction::new_unchecked(&database, TransactionBehavior::Immediate)?;
+        let names = "SELECT count(*) FROM pragma_table_info('entries') WHERE name = 'expires'";
+        if transaction.query_row(names, [], |row| row.get::<_, i64>(0))? == 0 {
+            transaction.execute_batch(EXPIRES)?;
+        }
+        transaction.commit()?;
         Ok(database)
     }
 
@@ -134,11 +147,34 @@ fn number(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
+/// Milliseconds since 1970.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A value, and when it is gone.
+struct Entry {
+    value: Vec<u8>,
+    expires: Option<i64>,
+}
+
 /// A bucket's row.
 struct Row {
     id: i64,
     keys: u64,
     bytes: u64,
+}
+
+impl Row {
+    fn save(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        transaction.prepare_cached("UPDATE buckets SET keys = ?2, bytes = ?3 WHERE id = ?1")?.execute(params![
+            self.id,
+            number(self.keys),
+            number(self.bytes)
+        ])?;
+        Ok(())
+    }
 }
 
 impl Bucket {
@@ -152,8 +188,10 @@ impl Bucket {
         .optional()
     }
 
+    /// The row for a transaction that writes, without what is gone.
     fn find_or_create(&self, transaction: &Transaction<'_>) -> rusqlite::Result<Row> {
-        if let Some(row) = self.find(transaction)? {
+        if let Some(mut row) = self.find(transaction)? {
+            Self::sweep(transaction, &mut row)?;
             return Ok(row);
         }
         transaction
@@ -162,9 +200,30 @@ impl Bucket {
         Ok(Row { id: transaction.last_insert_rowid(), keys: 0, bytes: 0 })
     }
 
-    fn read(transaction: &Transaction<'_>, row: &Row, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
-        let mut read = transaction.prepare_cached("SELECT value FROM entries WHERE bucket = ?1 AND key = ?2")?;
-        read.query_row(params![row.id, key], |row| row.get(0)).optional()
+    /// Removes what is gone, and counts it off.
+    fn sweep(transaction: &Transaction<'_>, row: &mut Row) -> rusqlite::Result<()> {
+        let gone = {
+            let mut sweep = transaction.prepare_cached(
+                "DELETE FROM entries WHERE bucket = ?1 AND expires <= ?2 \
+                 RETURNING length(CAST(key AS BLOB)) + length(value)",
+            )?;
+            let sizes = sweep.query_map(params![row.id, number(now())], |row| row.get::<_, i64>(0))?;
+            sizes.map(|size| size.map(|size| u64::try_from(size).unwrap_or(0))).collect::<Result<Vec<_>, _>>()?
+        };
+        if gone.is_empty() {
+            return Ok(());
+        }
+        row.keys = row.keys.saturating_sub(gone.len() as u64);
+        row.bytes = row.bytes.saturating_sub(gone.iter().sum());
+        row.save(transaction)
+    }
+
+    fn read(transaction: &Transaction<'_>, row: &Row, key: &str) -> rusqlite::Result<Option<Entry>> {
+        let mut read = transaction.prepare_cached(
+            "SELECT value, expires FROM entries WHERE bucket = ?1 AND key = ?2 AND (expires IS NULL OR expires > ?3)",
+        )?;
+        let entry = |row: &rusqlite::Row<'_>| Ok(Entry { value: row.get(0)?, expires: row.get(1)? });
+        read.query_row(params![row.id, key, number(now())], entry).optional()
     }
 
     fn write(
@@ -172,11 +231,12 @@ impl Bucket {
         row: &Row,
         key: &str,
         value: Option<&[u8]>,
+        expires: Option<i64>,
         limits: &StateLimits,
     ) -> Result<(), StateError> {
         let size = |value: &[u8]| (key.len() + value.len()) as u64;
         let old = Self::read(transaction, row, key).map_err(failed)?;
-        let gone = old.as_deref().map_or(0, size);
+        let gone = old.as_ref().map_or(0, |old| size(&old.value));
         let keys = row.keys + u64::from(value.is_some()) - u64::from(old.is_some()).min(row.keys);
         let bytes = row.bytes.saturating_sub(gone) + value.map_or(0, size);
         // What is there may be more than a limit that was lowered since: it can be read, and shrink.
@@ -186,38 +246,32 @@ impl Bucket {
         if bytes > limits.bytes && bytes > row.bytes {
             return Err(StateError::Full { what: "more bytes of keys and values", limit: "size", most: limits.bytes });
         }
-        let write =
-            || -> rusqlite::Result<()> {
-                match value {
-                    Some(value) => transaction
-                        .prepare_cached("INSERT OR REPLACE INTO entries (bucket, key, value) VALUES (?1, ?2, ?3)")?
-                        .execute(params![row.id, key, value])?,
-                    None => transaction
-                        .prepare_cached("DELETE FROM entries WHERE bucket = ?1 AND key = ?2")?
-                        .execute(params![row.id, key])?,
-                };
-                transaction
-                    .prepare_cached("UPDATE buckets SET keys = ?2, bytes = ?3 WHERE id = ?1")?
-                    .execute(params![row.id, number(keys), number(bytes)])?;
-                Ok(())
+        let write = || -> rusqlite::Result<()> {
+            match value {
+                Some(value) => transaction
+                    .prepare_cached(
+                        "INSERT OR REPLACE INTO entries (bucket, key, value, expires) VALUES (?1, ?2, ?3, ?4)",
+                    )?
+                    .execute(params![row.id, key, value, expires])?,
+                None => transaction
+                    .prepare_cached("DELETE FROM entries WHERE bucket = ?1 AND key = ?2")?
+                    .execute(params![row.id, key])?,
             };
+            Row { id: row.id, keys, bytes }.save(transaction)
+        };
         write().map_err(failed)
     }
 
-    /// Changes a value to what `change` makes of it; `None` leaves it as it is.
-    fn change<T>(
+    fn put(
         &self,
         key: &str,
+        value: Option<&[u8]>,
+        expires: Option<i64>,
         limits: &StateLimits,
-        change: impl FnOnce(Option<&[u8]>) -> Result<(T, Option<Option<Vec<u8>>>), StateError>,
-    ) -> Result<T, StateError> {
+    ) -> Result<(), StateError> {
         self.database.within(TransactionBehavior::Immediate, |transaction| {
             let row = self.find_or_create(transaction).map_err(failed)?;
-            let (answer, value) = change(Self::read(transaction, &row, key).map_err(failed)?.as_deref())?;
-            if let Some(value) = value {
-                Self::write(transaction, &row, key, value.as_deref(), limits)?;
-            }
-            Ok(answer)
+            Self::write(transaction, &row, key, value, expires, limits)
         })
     }
 }
@@ -226,24 +280,28 @@ impl State for Bucket {
     fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StateError> {
         self.database.within(TransactionBehavior::Deferred, |transaction| {
             let Some(row) = self.find(transaction).map_err(failed)? else { return Ok(None) };
-            Self::read(transaction, &row, key).map_err(failed)
+            Ok(Self::read(transaction, &row, key).map_err(failed)?.map(|entry| entry.value))
         })
     }
 
     fn set(&self, key: &str, value: Option<&[u8]>, limits: &StateLimits) -> Result<(), StateError> {
-        self.database.within(TransactionBehavior::Immediate, |transaction| {
-            let row = self.find_or_create(transaction).map_err(failed)?;
-            Self::write(transaction, &row, key, value, limits)
-        })
+        self.put(key, value, None, limits)
+    }
+
+    fn set_for(&self, key: &str, value: &[u8], time: Duration, limits: &StateLimits) -> Result<(), StateError> {
+        let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.put(key, Some(value), Some(number(now().saturating_add(milliseconds))), limits)
     }
 
     fn keys(&self, from: u64) -> Result<Vec<String>, StateError> {
         self.database.within(TransactionBehavior::Deferred, |transaction| {
             let Some(row) = self.find(transaction).map_err(failed)? else { return Ok(Vec::new()) };
             let read = || -> rusqlite::Result<Vec<String>> {
-                let mut keys = transaction
-                    .prepare_cached("SELECT key FROM entries WHERE bucket = ?1 ORDER BY key LIMIT ?2 OFFSET ?3")?;
-                keys.query_map(params![row.id, number(PAGE), number(from)], |row| row.get(0))?.collect()
+                let mut keys = transaction.prepare_cached(
+                    "SELECT key FROM entries WHERE bucket = ?1 AND (expires IS NULL OR expires > ?4) \
+                     ORDER BY key LIMIT ?2 OFFSET ?3",
+                )?;
+                keys.query_map(params![row.id, number(PAGE), number(from), number(now())], |row| row.get(0))?.collect()
             };
             read().map_err(failed)
         })
@@ -251,11 +309,15 @@ impl State for Bucket {
 
     /// A number is kept as its decimal digits, so that it can be read as text and set as text.
     fn increment(&self, key: &str, delta: u64, limits: &StateLimits) -> Result<u64, StateError> {
-        self.change(key, limits, |value| {
-            let parse = |value: &[u8]| std::str::from_utf8(value).ok()?.trim().parse::<u64>().ok();
-            let sum = value.map_or(Some(0), parse).and_then(|number| number.checked_add(delta));
+        self.database.within(TransactionBehavior::Immediate, |transaction| {
+            let row = self.find_or_create(transaction).map_err(failed)?;
+            let old = Self::read(transaction, &row, key).map_err(failed)?;
+            let parse = |old: &Entry| std::str::from_utf8(&old.value).ok()?.trim().parse::<u64>().ok();
+            let sum = old.as_ref().map_or(Some(0), parse).and_then(|number| number.checked_add(delta));
             let sum = sum.ok_or_else(|| StateError::NoNumber(key.to_owned()))?;
-            Ok((sum, Some(Some(sum.to_string().into_bytes()))))
+            let expires = old.and_then(|old| old.expires);
+            Self::write(transaction, &row, key, Some(sum.to_string().as_bytes()), expires, limits)?;
+            Ok(sum)
         })
     }
 
@@ -266,9 +328,14 @@ impl State for Bucket {
         value: Option<&[u8]>,
         limits: &StateLimits,
     ) -> Result<bool, StateError> {
-        self.change(key, limits, |found| {
-            let swaps = found == expected;
-            Ok((swaps, swaps.then(|| value.map(<[u8]>::to_vec))))
+        self.database.within(TransactionBehavior::Immediate, |transaction| {
+            let row = self.find_or_create(transaction).map_err(failed)?;
+            let found = Self::read(transaction, &row, key).map_err(failed)?;
+            let swaps = found.as_ref().map(|entry| &entry.value[..]) == expected;
+            if swaps {
+                Self::write(transaction, &row, key, value, None, limits)?;
+            }
+            Ok(swaps)
         })
     }
 }

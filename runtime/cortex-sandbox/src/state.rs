@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::component::{HasSelf, Linker, Resource, ResourceTableError};
 
@@ -21,9 +22,11 @@ pub trait State: fmt::Debug + Send + Sync {
     fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StateError>;
     /// Sets or removes a value.
     fn set(&self, key: &str, value: Option<&[u8]>, limits: &StateLimits) -> Result<(), StateError>;
+    /// Sets a value that is gone after a time.
+    fn set_for(&self, key: &str, value: &[u8], time: Duration, limits: &StateLimits) -> Result<(), StateError>;
     /// Some of the keys in their order, from the one with this number on.
     fn keys(&self, from: u64) -> Result<Vec<String>, StateError>;
-    /// Adds to a number, which is 0 if there is none, and returns it.
+    /// Adds to a number, which is 0 if there is none, and returns it. One that is gone after a time still is.
     fn increment(&self, key: &str, delta: u64, limits: &StateLimits) -> Result<u64, StateError>;
     /// Sets or removes a value if it is what was expected.
     fn compare_and_swap(
@@ -320,6 +323,19 @@ impl host::Host for Guest {
             state.compare_and_swap(key, expected.as_deref(), value.as_deref(), limits)
         };
         let done = self.with_state(&key.clone(), move |state, limits| swap(state, limits, &key)).await;
+        Ok(done.map_err(|error| error.to_string()))
+    }
+
+    async fn set_for(
+        &mut self,
+        key: String,
+        value: Vec<u8>,
+        milliseconds: u64,
+    ) -> wasmtime::Result<Result<(), String>> {
+        self.usage.state_bytes += (key.len() + value.len()) as u64;
+        let time = Duration::from_millis(milliseconds);
+        let set = move |state: &dyn State, limits: &StateLimits, key: &str| state.set_for(key, &value, time, limits);
+        let done = self.with_state(&key.clone(), move |state, limits| set(state, limits, &key)).await;
         Ok(done.map_err(|error| error.to_string()))
     }
 }

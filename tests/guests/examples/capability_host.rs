@@ -1,5 +1,7 @@
 //! Asks the host for what its input lists, in that order, and answers with what came of each.
 
+use std::time::Duration;
+
 use cortex_tool::host::{self, Level, StateError, state};
 use serde_json::{Value, json};
 
@@ -26,6 +28,10 @@ fn one(call: &Value) -> Value {
     match text(0).unwrap() {
         "get" => answer(state::get(key).map(|value| json!(value.map(|value| String::from_utf8(value).unwrap())))),
         "set" => answer(state::set(key, &bytes(2).unwrap()).map(|()| json!(null))),
+        "set for" => {
+            let time = Duration::from_millis(call[3].as_u64().unwrap());
+            answer(state::set_for(key, &bytes(2).unwrap(), time).map(|()| json!(null)))
+        }
         "delete" => answer(state::delete(key).map(|()| json!(null))),
         "keys" => answer(state::keys().map(|keys| json!(keys))),
         "increment" => answer(state::increment(key, call[2].as_u64().unwrap()).map(|sum| json!(sum))),

@@ -261,19 +261,6 @@ func cortexCopy(address, length uint32) []byte {
 	return bytes.Clone(unsafe.Slice((*byte)(cortexPointer(int32(address))), length))
 }
 
-// The memory that the host was given since is free again: its content was copied.
-type cortexMarked struct{ block, next uintptr }
-
-func cortexMark() cortexMarked { return cortexMarked{cortexBlock, cortexNext} }
-
-func (mark cortexMarked) release() {
-	if cortexBlock == mark.block {
-		cortexNext = mark.next
-	} else {
-		cortexNext = cortexBlock
-	}
-}
-
 func cortexErrorCode(code byte) error {
 	names := []string{
 		"DNS-timeout", "DNS-error", "destination-not-found", "destination-unavailable", "destination-IP-prohibited",

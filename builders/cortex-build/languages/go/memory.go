@@ -8,7 +8,7 @@ import "unsafe"
 func cortexSbrk(n uintptr) unsafe.Pointer
 
 // A block of memory that the Go heap does not own, and the next free byte in it. Nothing is given back but what the HTTP client
-// has copied out of it: an instance lives for one call.
+// and the package `cortex` have copied out of it: an instance lives for one call.
 var cortexBlock, cortexNext, cortexLimit uintptr
 
 // What the host and the WASI adapter write into. Allocating from the Go heap could start or finish a collection, which reads
@@ -31,4 +31,20 @@ func cortexRealloc(old unsafe.Pointer, oldSize, align, size uint32) unsafe.Point
 	}
 	cortexNext = start + uintptr(size)
 	return unsafe.Pointer(start)
+}
+
+// The memory that the host was given since is free again once its content was copied.
+type cortexMarked struct{ block, next uintptr }
+
+func cortexMark() cortexMarked { return cortexMarked{cortexBlock, cortexNext} }
+
+func (mark cortexMarked) release() { cortexRelease(mark) }
+
+// The package `cortex` knows it by this name.
+func cortexRelease(mark cortexMarked) {
+	if cortexBlock == mark.block {
+		cortexNext = mark.next
+	} else {
+		cortexNext = cortexBlock
+	}
 }

@@ -4,6 +4,7 @@
 //! (the tool contract), for which a file with the ABI and an empty `main` is added in the stage.
 
 mod component;
+mod host;
 mod source;
 mod toolchain;
 
@@ -49,7 +50,8 @@ impl Language for Go {
     fn fixed_inputs(&self) -> String {
         // The arguments below are part of what a component is made of: raise the number when they change.
         let carried = [TOOL_ABI, MEMORY, HTTP, component::COMMAND_WIT, component::HTTP_WIT, component::ADAPTER];
-        format!("go 1 {}", sha256(carried.concat().as_bytes()))
+        let package: String = host::FILES.iter().map(|(_, text)| *text).collect();
+        format!("go 2 {}", sha256((carried.concat() + &package).as_bytes()))
     }
 
     fn survey(&self, spec: &ToolSpec, folder: &Path) -> Survey {
@@ -71,8 +73,9 @@ impl Language for Go {
         let mut files = Vec::new();
         files.extend(tool.then_some(("tool.go", TOOL_ABI)));
         files.extend(network.then_some(("http.go", HTTP)));
-        files.extend((tool || network).then_some(("memory.go", MEMORY)));
+        files.extend((tool || network || layout.host).then_some(("memory.go", MEMORY)));
         let module = layout.prepare(job, &files)?;
+        let overlay = if layout.host { host::overlay(job, &toolchain, &module)? } else { None };
         toolchain.fetch_dependencies(job, &module)?;
         job.progress.step(&format!("compiling {} with {}", job.spec.name, toolchain.version));
         let wasm = job.stage.join("cortex.wasm");
@@ -85,11 +88,14 @@ impl Language for Go {
         if tool {
             go = go.args(["-buildmode=c-shared"]);
         }
+        if let Some(overlay) = overlay {
+            go = go.args(["-overlay".as_ref(), overlay.as_os_str()]);
+        }
         // What is added takes memory from where the runtime does, which the linker lets nobody do without the last flag.
         let flags = if files.is_empty() { "-s -w -buildid=" } else { "-s -w -buildid= -checklinkname=0" };
         go = go.args([format!("-ldflags={flags}")]);
         go.args([&layout.pattern(&module)]).run().map_err(|error| not_for_wasi(job, error))?;
-        let wasm = component::of(&fs::read(wasm)?, layout.contract, network);
+        let wasm = component::of(&fs::read(wasm)?, layout.contract, network, layout.host);
         Ok(Compiled { wasm: wasm.map_err(BuildError::Componentize)?, toolchain: toolchain.version })
     }
 
@@ -192,6 +198,8 @@ fn package_folder(spec: &ToolSpec) -> PathBuf {
 struct Layout {
     package: PathBuf,
     contract: Contract,
+    /// Whether it reaches its host by the package `cortex`.
+    host: bool,
 }
 
 impl Layout {
@@ -214,7 +222,7 @@ impl Layout {
             let place = Path::new(".").join(&relative);
             return Err(error(format!("no file in `{}` has `func main` or `func Run`", place.display())));
         };
-        Ok(Self { package: job.stage.join(relative), contract })
+        Ok(Self { package: job.stage.join(relative), contract, host: host::is_imported(&sources) })
     }
 
     /// Adds what the source lacks. Returns the folder of its module, where compilers run.

@@ -6,6 +6,7 @@
 
 mod bundle;
 mod engine;
+mod host;
 mod program;
 
 use std::path::{Path, PathBuf};
@@ -103,7 +104,8 @@ impl Language for JavaScript {
         write_atomically(&work.join("source.js"), bundled.module(&added).as_bytes())?;
         let (world, glue) = if function { ("tool", "handler.js") } else { ("command", "command.js") };
         esbuild.whole(glue, quickjs, &work, &toolchain)?;
-        let wasm = engine::componentize(engine, world, program::fetches(&bundled.text), job, &work)?;
+        let uses = engine::Uses { network: program::fetches(&bundled.text), host: host::used(&bundled.text) };
+        let wasm = engine::componentize(engine, world, uses, job, &work)?;
         let engine = if quickjs { "componentize-qjs 0.4.5" } else { "componentize-js 0.23.0" };
         Ok(Compiled { wasm, toolchain: format!("{engine}, esbuild 0.28.2") })
     }

@@ -3,6 +3,7 @@
 //! A module with `def run(args)` at its top level is called as a function; anything else is a program. What the component
 //! holds was imported while it was built, in `languages/python/`.
 
+mod host;
 mod program;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use self::program::is_function;
 use crate::builder::{Compiled, Job, Language, Progress, SourceEntry, Survey};
 use crate::error::BuildError;
 use crate::languages::SDK_FOLDER;
+use crate::languages::host::HostUse;
 use crate::plan::Reason;
 use crate::process::Step;
 use crate::source::sha256;
@@ -53,7 +55,8 @@ const TEMPLATE: &[(&str, &str)] = &[
 
 impl Language for Python {
     fn fixed_inputs(&self) -> String {
-        let glue: Vec<u8> = GLUE.iter().flat_map(|(_, text)| text.bytes()).chain(WORLDS.bytes()).collect();
+        let glue = GLUE.iter().flat_map(|(_, text)| text.bytes());
+        let glue: Vec<u8> = glue.chain(host::MODULE.bytes()).chain(WORLDS.bytes()).collect();
         format!("python 2 {} {}", sha256(&glue), sha256(COMPONENTIZE_PY.pins[0].1.as_bytes()))
     }
 
@@ -103,10 +106,10 @@ impl Language for Python {
         let name = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
         let (file, module) = (name(entry.file_name()), name(entry.file_stem()));
         wit::write_dependencies(&work.join("wit"))?;
-        write_atomically(&work.join("wit/worlds.wit"), WORLDS.as_bytes())?;
         let packages = requirements(job, &work)?;
         let mut folders = vec![job.stage.join(&entry).with_file_name(""), glue.clone()];
         folders.extend(packages.iter().map(|packages| packages.folder.clone()));
+        let host = names_of_host(job, &folders[0], packages.as_ref(), &glue)?;
         let network = !job.spec.permissions.network.is_empty() || asks_servers(job)?;
         let constants = format!(
             "FILE = {file:?}\nMODULE = {module:?}\nSHOWN = {:?}\nFOLDERS = {}\nNETWORK = {}\n",
@@ -119,7 +122,8 @@ impl Language for Python {
         job.progress.step(&format!("compiling {} with componentize-py", job.spec.name));
         let (world, app) =
             if is_function(&source) { ("tool", "cortex_handler") } else { ("command", "cortex_command") };
-        let world = if network { format!("{world}-network") } else { world.to_owned() };
+        let (world, text) = host.world(&if network { format!("{world}-network") } else { world.to_owned() });
+        write_atomically(&work.join("wit/worlds.wit"), format!("{WORLDS}{text}").as_bytes())?;
         let component = work.join("component.wasm");
         let mut step = python(&toolchain)
             .args([toolchain.join("bin/componentize-py")])
@@ -175,14 +179,43 @@ fn entry_point(spec: &ToolSpec, folder: &Path) -> Option<PathBuf> {
 const CLIENTS: &[&str] = &["urllib.request", "http.client", "import requests", "from requests", "urllib3", "httpx"];
 
 fn asks_servers(job: &Job<'_>) -> Result<bool, BuildError> {
-    for file in job.tree.files().iter().filter(|file| file.extension().is_some_and(|extension| extension == "py")) {
-        let text = fs::read(job.stage.join(file))?;
-        let text = String::from_utf8_lossy(&text);
-        if CLIENTS.iter().any(|client| text.contains(client)) {
-            return Ok(true);
-        }
+    let texts = texts(job)?;
+    Ok(texts.iter().any(|(_, text)| CLIENTS.iter().any(|client| text.contains(client))))
+}
+
+/// The tool's own modules, with their names.
+fn texts<'a>(job: &Job<'a>) -> Result<Vec<(&'a Path, String)>, BuildError> {
+    let modules = job.tree.files().iter().filter(|file| file.extension().is_some_and(|extension| extension == "py"));
+    let read =
+        |file: &'a PathBuf| Ok((file.as_path(), String::from_utf8_lossy(&fs::read(job.stage.join(file))?).into()));
+    modules.map(read).collect()
+}
+
+/// What the tool names of its host, by a module of ours that is put beside it. Another module of that name, its own or one
+/// of a package, is the one that it means; a copy of ours is as good.
+fn names_of_host(
+    job: &Job<'_>,
+    folder: &Path,
+    packages: Option<&Packages>,
+    glue: &Path,
+) -> Result<HostUse, BuildError> {
+    let file = glue.join(host::FILE);
+    // The stage may have it from an earlier build.
+    if file.exists() {
+        fs::remove_file(&file)?;
     }
-    Ok(false)
+    let own = host::provided_in(folder);
+    let foreign = packages.and_then(|packages| host::provided_in(&packages.folder));
+    if own.or(foreign) == Some(false) {
+        return Ok(HostUse::default());
+    }
+    let texts = texts(job)?;
+    let others = texts.iter().filter(|(name, _)| name.file_name() != Some(host::FILE.as_ref()));
+    let used = others.filter_map(|(_, text)| host::used(text)).reduce(HostUse::or);
+    if used.is_some() && own.is_none() && foreign.is_none() {
+        write_atomically(&file, host::MODULE.as_bytes())?;
+    }
+    Ok(used.unwrap_or_default())
 }
 
 /// The list of packages: the manifest's, else the usual one.

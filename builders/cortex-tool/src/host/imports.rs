@@ -41,6 +41,15 @@ unsafe extern "C" {
         value_len: usize,
         area: *mut Area,
     );
+    #[link_name = "set-for"]
+    fn host_set_for(
+        key: *const u8,
+        key_len: usize,
+        value: *const u8,
+        value_len: usize,
+        milliseconds: u64,
+        area: *mut Area,
+    );
 }
 
 #[link(wasm_import_module = "wasi:keyvalue/store@0.2.0-draft")]
@@ -195,6 +204,16 @@ pub(super) fn set(key: &str, value: &[u8]) -> Result<(), StateError> {
     unsafe {
         bucket_set(bucket.0, key.as_ptr(), key.len(), value.as_ptr(), value.len(), &raw mut area);
         area.result(4)
+    }
+}
+
+pub(super) fn set_for(key: &str, value: &[u8], milliseconds: u64) -> Result<(), StateError> {
+    described();
+    let mut area = Area::new();
+    // SAFETY: everything lives until the host has copied it. The result's payload, at 4, is nothing or a string.
+    unsafe {
+        host_set_for(key.as_ptr(), key.len(), value.as_ptr(), value.len(), milliseconds, &raw mut area);
+        if area.byte(0) == 0 { Ok(()) } else { Err(StateError::Failed(area.text(4))) }
     }
 }
 

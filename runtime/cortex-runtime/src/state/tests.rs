@@ -2,9 +2,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cortex_manifest::ToolSpec;
 use cortex_sandbox::{State, StateError, StateLimits};
+use rusqlite::Connection;
 
 use super::States;
 use crate::registry::{Tool, ToolSource};
@@ -62,6 +64,53 @@ fn a_bucket_holds_what_it_may_and_what_is_removed_makes_room() {
     assert_eq!(state.keys(0).unwrap(), ["c", "d"]);
     assert_eq!(state.keys(1).unwrap(), ["d"]);
     assert_eq!(state.keys(2).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_kept_for_a_time_is_gone_after_it_and_makes_room() {
+    let home = tempfile::tempdir().unwrap();
+    let state = bucket(home.path(), "notes", "/a");
+    let (hour, over) = (Duration::from_hours(1), Duration::ZERO);
+    state.set_for("ä", b"1234567", hour, &LIMITS).unwrap();
+    state.set_for("b", b"123456789", over, &LIMITS).unwrap();
+    assert_eq!(state.get("ä").unwrap().unwrap(), b"1234567");
+    assert_eq!((state.get("b").unwrap(), state.keys(0).unwrap()), (None, vec!["ä".to_owned()]));
+    assert!(state.compare_and_swap("b", None, Some(b"12345678"), &LIMITS).unwrap(), "it is not there");
+    state.set("c", Some(b"12345678"), &LIMITS).unwrap();
+    assert_eq!(full(state.set("d", Some(b""), &LIMITS)), "keys");
+    state.set_for("b", b"12345678", over, &LIMITS).unwrap();
+    state.set("d", Some(b"1234567890"), &LIMITS).unwrap();
+    assert_eq!(full(state.set("d", Some(b"123456789012"), &LIMITS)), "size", "all else is counted as before");
+    // A value that is set again stays; one that is increased goes when it would have gone.
+    state.set_for("d", b"1", over, &LIMITS).unwrap();
+    assert_eq!(state.increment("d", 1, &LIMITS).unwrap(), 1, "what is gone is no number to add to");
+    state.set_for("c", b"1", hour, &LIMITS).unwrap();
+    assert_eq!(state.increment("c", 1, &LIMITS).unwrap(), 2);
+    state.set("ä", Some(b"stays"), &LIMITS).unwrap();
+    expire(home.path());
+    assert_eq!(state.keys(0).unwrap(), ["d", "ä"]);
+}
+
+/// Lets the time pass that all values are kept for.
+fn expire(home: &Path) {
+    let database = Connection::open(home.join("state.db")).unwrap();
+    database.execute("UPDATE entries SET expires = 1 WHERE expires IS NOT NULL", []).unwrap();
+}
+
+#[test]
+fn a_database_of_an_earlier_version_keeps_its_values() {
+    let home = tempfile::tempdir().unwrap();
+    let earlier = Connection::open(home.path().join("state.db")).unwrap();
+    earlier.execute_batch(super::SCHEMA).unwrap();
+    let bucket_and_entry = "INSERT INTO buckets VALUES (1, 'notes', '/a', '', 1, 5);
+                            INSERT INTO entries VALUES (1, 'k', CAST('mine' AS BLOB))";
+    earlier.execute_batch(bucket_and_entry).unwrap();
+    for _ in 0..2 {
+        let state = bucket(home.path(), "notes", "/a");
+        assert_eq!(state.get("k").unwrap().unwrap(), b"mine");
+        state.set_for("l", b"", Duration::ZERO, &LIMITS).unwrap();
+        assert_eq!(state.keys(0).unwrap(), ["k"]);
+    }
 }
 
 #[test]

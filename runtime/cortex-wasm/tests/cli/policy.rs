@@ -159,6 +159,30 @@ fn a_policy_is_checked_with_the_place_of_what_is_wrong() {
 }
 
 #[test]
+fn a_secret_that_the_tool_itself_holds_is_red_on_a_terminal_and_nowhere_else() {
+    let session = session("");
+    for secret in ["OPEN", "HIDDEN"] {
+        session.run_with(&["secret", "set", secret], "a value that is a secret\n").worked();
+    }
+    let warning = "         the tool itself holds this secret, and can pass it on wherever it reaches";
+    for command in [&["plan", "notes"][..], &["policy", "explain", "notes"]] {
+        let shown = session.run_on_terminal(command);
+        let lines: Vec<_> = shown.worked().split("\r\n").collect();
+        let about = lines
+            .iter()
+            .position(|line| line.starts_with("granted  secrets OPEN"))
+            .unwrap_or_else(|| panic!("{shown}"));
+        assert_eq!(lines[about + 1], format!("\u{1b}[31m{warning}\u{1b}[0m"), "{shown}");
+        let coloured = lines.iter().filter(|line| line.contains('\u{1b}')).count();
+        assert_eq!(coloured, 1, "a secret that the host keeps is no reason for red: {shown}");
+        let piped = session.run(command);
+        assert!(piped.worked().lines().any(|line| line == warning) && !piped.stdout.contains('\u{1b}'), "{piped}");
+    }
+    let json = session.run_on_terminal(&["plan", "notes", "--format", "json"]);
+    assert!(!json.worked().contains('\u{1b}'), "data is data on a terminal as well: {json}");
+}
+
+#[test]
 fn a_secret_is_set_from_standard_input_and_kept_for_its_owner() {
     let session = session("");
     session.run_with(&["secret", "set", "OPEN"], "an open secret\n").worked();

@@ -146,6 +146,23 @@ impl Session {
         self.command(arguments).output().unwrap().into()
     }
 
+    /// With a terminal in front of it, which Python brings. Both streams are one there, and lines end as a terminal ends them.
+    pub(crate) fn run_on_terminal(&self, arguments: &[&str]) -> Ran {
+        const TERMINAL: &str = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
+        let program = self.command(arguments);
+        #[expect(clippy::disallowed_methods, reason = "starts the program under test, in its own environment")]
+        let mut terminal = Command::new("python3");
+        terminal.args(["-c", TERMINAL, "env", "-i"]);
+        for (name, value) in program.get_envs() {
+            let mut pair = name.to_owned();
+            pair.push("=");
+            pair.push(value.unwrap_or_default());
+            terminal.arg(pair);
+        }
+        terminal.arg(program.get_program()).args(program.get_args()).current_dir(self.work()).stdin(Stdio::null());
+        terminal.output().unwrap().into()
+    }
+
     /// With something on standard input.
     pub(crate) fn run_with(&self, arguments: &[&str], stdin: &str) -> Ran {
         let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();

@@ -77,6 +77,24 @@ mod capability_host {
     }
 
     #[test]
+    fn what_is_kept_for_a_time_is_there_until_then_and_gone_afterwards() {
+        let home = tempfile::tempdir().unwrap();
+        let tools = tools(&home, "", &[]);
+        add(&tools, "notes", "state: { keys: 2, size: 100, key: 10 }", ASKS);
+        let hour = 3_600_000;
+        let did = json!({"do": [["set for", "k", "v", hour], ["get", "k"], ["set for", "g", "v", 0], ["get", "g"], ["keys"],
+                                ["set", "other", ""], ["keys"], ["set for", "k", "w", 0]]});
+        let wanted = json!([null, "v", null, null, ["k"], null, ["k", "other"], null]);
+        assert_eq!(answer(&tools.call("notes", did)), wanted);
+        let over = tools.call("notes", json!({"do": [["set for", "01234567890", "", hour]]}));
+        assert!(said(&over).contains("the limit `state.key` of 10"), "{}", said(&over));
+        assert_eq!(answer(&tools.call("notes", json!({"do": [["keys"]]}))), json!([["other"]]), "and in the next call");
+        add(&tools, "quiet", "", "");
+        let denied = tools.call("quiet", json!({"do": [["set for", "k", "v", hour]]}));
+        assert_eq!(denied.ending, Ending::Denied, "{denied:?}");
+    }
+
+    #[test]
     fn state_that_was_not_asked_for_or_not_granted_is_denied_with_the_line_that_allows_it() {
         let home = tempfile::tempdir().unwrap();
         let asking_is_granting = tools(&home, "", &[]);

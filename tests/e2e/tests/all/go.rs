@@ -66,7 +66,7 @@ fn an_unmodified_program_is_a_command_and_ends_as_it_does_on_the_host() {
 }
 
 /// The Go that built the tools: the machine's, or the one below the home.
-fn go() -> PathBuf {
+pub(crate) fn go() -> PathBuf {
     let folders = fs::read_dir(home().join("toolchains")).into_iter().flatten();
     let provisioned = folders.map(|folder| folder.unwrap().path().join("go/bin/go")).find(|go| go.exists());
     provisioned.unwrap_or_else(|| "go".into())
@@ -116,6 +116,20 @@ fn a_function_is_a_tool_and_its_errors_and_panics_are_tool_errors() {
     assert!(ran.stderr.text.contains("main.Run(") && ran.stderr.text.contains("run.go:18"), "{}", ran.stderr.text);
 }
 
+/// What the host writes for the HTTP client lands in memory that a program manages only once it has started.
+#[test]
+fn a_program_with_a_network_starts_and_hears_what_is_refused() {
+    let main = "package main\n\nimport (\n\t\"fmt\"\n\t\"net/http\"\n)\n\nfunc main() {\n\
+                \t_, err := http.Get(\"http://other.example/\")\n\tfmt.Printf(\"%q\\n\", err.Error())\n}\n";
+    let source = Source::new("asks", "runtime: go", &[("main.go", main)]);
+    let manifest = fs::read_to_string(source.path().join("tool.yml")).unwrap();
+    source.write("tool.yml", &(manifest + "permissions: { network: [\"https://some.example\"] }\n"));
+    let ran = source.call(json!({}));
+    assert_eq!(ran.ending, Ending::Success, "{:?}", ran.error);
+    let said = ran.result.as_ref().unwrap().get();
+    assert_eq!(said.trim(), r#""Get \"http://other.example/\": HTTP-request-denied""#);
+}
+
 #[test]
 fn a_source_that_is_wrong_is_told_in_the_words_of_go_and_leaves_nothing() {
     let home = tempfile::tempdir().unwrap();
@@ -147,7 +161,10 @@ fn borrow_toolchain(new: &Path) {
 fn the_same_source_gives_the_same_bytes_in_another_folder_and_home_and_at_another_time() {
     let another = tempfile::tempdir().unwrap();
     borrow_toolchain(another.path());
-    for (name, file, text) in [("program", "main.go", PROGRAM), ("function", "run.go", FUNCTION)] {
+    let logs = "package main\n\nimport \"cortex\"\n\nfunc main() { cortex.Log(cortex.Info, \"here\") }\n";
+    for (name, file, text) in
+        [("program", "main.go", PROGRAM), ("function", "run.go", FUNCTION), ("logs", "main.go", logs)]
+    {
         let files = [("go.mod", "module example.com/some\n\ngo 1.24\n"), (file, text)];
         let first = Source::new(name, "runtime: go", &files).build(&home(), false).unwrap();
         let second = Source::new(name, "runtime: go", &files).build(another.path(), false).unwrap();

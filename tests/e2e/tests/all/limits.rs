@@ -530,15 +530,13 @@ mod limit_copies {
     use super::*;
 
     /// Attack: one call of the host with more bytes than it copies
-    /// Ends: `trap`
+    /// Ends: `limit_exceeded`
     #[test]
     fn what_one_host_call_copies_out_of_the_guest_is_bounded() {
         let copies = |bytes: u64| host::invoke(guests::LIMIT_COPIES, json!({"bytes": bytes}), &AMPLE);
         assert_eq!(answer(&copies(15 << 20)), json!(15 << 20));
         let over = copies(17 << 20);
-        assert_eq!(over.ending, Ending::Trap, "{}", brief(&over));
-        let message = over.error.unwrap().message;
-        assert!(message.contains("16777216"), "the message names the limit: {message}");
+        reached(&over, "copy", "one host call that copies more than 16777216 bytes: the limit `copy`");
     }
 }
 

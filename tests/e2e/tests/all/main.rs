@@ -1,6 +1,8 @@
 //! Everything that needs guests, builds or a home directory, in one binary: linking wasmtime once is what takes time.
 
 #[cfg(test)]
+mod bindings;
+#[cfg(test)]
 mod builds;
 #[cfg(test)]
 mod cache;

@@ -24,10 +24,14 @@ pub(super) const ADAPTER: &str = "wasi-preview1-component-adapter 48.0.8";
 /// World `tool` of `wit/tool.wit`, as the guest crate for Rust carries it.
 const TOOL_TYPE: &[u8] = include_bytes!("../../../../cortex-tool/src/component-type.bin");
 
+/// World `capabilities` of the same file, of which a component gets what it calls.
+const HOST_TYPE: &[u8] = include_bytes!("../../../../cortex-tool/src/host-type.bin");
+
 type Encoded = Result<Vec<u8>, Box<dyn Error + Send + Sync>>;
 
-/// A program becomes `wasi:cli/run`, a library the handler of `cortex:tool`; `network` is for one with the HTTP client.
-pub(super) fn of(module: &[u8], contract: Contract, network: bool) -> Encoded {
+/// A program becomes `wasi:cli/run`, a library the handler of `cortex:tool`; `network` is for one with the HTTP client, `host` for
+/// one with the package `cortex`.
+pub(super) fn of(module: &[u8], contract: Contract, network: bool, host: bool) -> Encoded {
     let (mut module, adapter) = match contract {
         Contract::Command => {
             let mut module = keep_exit_codes(module)?;
@@ -36,16 +40,25 @@ pub(super) fn of(module: &[u8], contract: Contract, network: bool) -> Encoded {
         }
         Contract::Tool => {
             let mut module = module.to_vec();
-            let section = CustomSection { name: "component-type:cortex-tool".into(), data: TOOL_TYPE.into() };
-            wasm_encoder::Section::append_to(&section, &mut module);
+            append(&mut module, "component-type:cortex-tool", TOOL_TYPE);
             (module, adapter::WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER)
         }
     };
     if network {
         describe(&mut module, &[("io.wit", IO_WIT), ("http.wit", HTTP_WIT)], "client")?;
     }
+    if host {
+        append(&mut module, "component-type:cortex-host", HOST_TYPE);
+    }
     let name = adapter::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME;
-    Ok(ComponentEncoder::default().module(&module)?.adapter(name, adapter)?.validate(true).encode()?)
+    // The adapter needs memory of its own before a program of Go has started, which until then exports nothing that works.
+    let grow = contract == Contract::Command;
+    let encoder = ComponentEncoder::default().module(&module)?.adapter(name, adapter)?.realloc_via_memory_grow(grow);
+    Ok(encoder.validate(true).encode()?)
+}
+
+fn append(module: &mut Vec<u8>, name: &str, data: &[u8]) {
+    wasm_encoder::Section::append_to(&CustomSection { name: name.into(), data: data.into() }, module);
 }
 
 /// Adds to a module what its imports are. The last of the packages has the world.

@@ -75,6 +75,11 @@ impl Sources {
         main.or_else(|| find("Run").map(|place| (Contract::Tool, place)))
     }
 
+    /// Whether any file imports a package.
+    pub(super) fn imports(&self, package: &str) -> bool {
+        self.0.iter().any(|file| file.imports(package).is_some())
+    }
+
     /// A file in a folder that is not of `package main`, and the package it is of.
     pub(super) fn other_package(&self, package: &Path) -> Option<(String, String)> {
         self.of(package).find_map(|file| {

@@ -65,6 +65,11 @@ impl Toolchain {
         Ok(Self { go, version })
     }
 
+    /// Where the compiler and its standard library lie.
+    pub(super) fn root(&self, job: &Job<'_>, module: &Path) -> Result<PathBuf, BuildError> {
+        Ok(self.step(job, module).args(["env", "GOROOT"]).run()?.stdout.trim().into())
+    }
+
     /// A command of Go in a folder of the stage.
     pub(super) fn step(&self, job: &Job<'_>, module: &Path) -> Step {
         environment(Step::new(&self.go), job, module).dir(module)

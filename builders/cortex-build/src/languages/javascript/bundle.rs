@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 
+use super::host;
 use crate::error::BuildError;
 use crate::process::Step;
 
@@ -57,6 +58,7 @@ impl Esbuild {
         let bundle = |format: &str| {
             let external =
                 MODULES.iter().flat_map(|(name, _)| [format!("--external:{name}"), format!("--external:node:{name}")]);
+            let external = external.chain([format!("--external:{}", host::MODULE)]);
             let location = format!("--define:import.meta.url=\"file:///{}\"", entry.display());
             let step = self.step().args([format.to_owned(), location]).args(external);
             step.args([argument("--outfile=", &output).as_os_str(), entry.as_os_str()]).dir(folder).run()
@@ -79,7 +81,7 @@ impl Esbuild {
     pub(super) fn whole(&self, glue: &str, lower: bool, work: &Path, toolchain: &Path) -> Result<(), BuildError> {
         let lowered = ["async-await", "async-generator", "for-await"].map(|what| format!("--supported:{what}=false"));
         self.step()
-            .args(["--format=esm", "--external:wasi:*", "--external:host:*"])
+            .args(["--format=esm", "--external:wasi:*", "--external:host:*", "--external:cortex:*"])
             .args(lowered.iter().filter(|_| lower))
             .args([argument("--outfile=", Path::new("bundle.js")).as_os_str(), glue.as_ref()])
             .env("NODE_PATH", toolchain.join("node_modules"))
@@ -109,8 +111,11 @@ impl Program {
                 (format!("import * as {variable} from {from:?};\n"), format!("{name:?}: {variable}"))
             })
             .unzip();
+        let (host_imports, host_module) = host::provided(&self.text).unzip();
+        let (imports, table) =
+            (imports.into_iter().chain(host_imports), table.into_iter().chain(host_module).collect::<Vec<_>>());
         let added = added.iter().map(|file| format!("import \"./{file}\";\n")).collect::<Vec<_>>().concat();
-        let (imports, table) = (imports.concat(), table.join(", "));
+        let (imports, table) = (imports.collect::<String>(), table.join(", "));
         let (waits, text) = (if self.waits { "async " } else { "" }, &self.text);
         format!(
             "import {{ provide }} from \"./modules.js\";\n{added}{imports}const require = provide({{ {table} }});\n\
@@ -127,7 +132,7 @@ fn exports_as_commonjs(module: &str) -> String {
         let statement = line.strip_prefix("import ").and_then(|rest| rest.strip_suffix("\";")?.rsplit_once('"'));
         let known = statement.filter(|(_, module)| {
             let module = module.strip_prefix("node:").unwrap_or(module);
-            MODULES.iter().any(|(name, _)| *name == module)
+            module == host::MODULE || MODULES.iter().any(|(name, _)| *name == module)
         });
         if let Some((bindings, module)) = known {
             text += &required(bindings.trim().trim_end_matches("from").trim(), module);
@@ -137,11 +142,19 @@ fn exports_as_commonjs(module: &str) -> String {
         } else if exported && let Some((local, name)) = line.trim().trim_end_matches(',').split_once(" as ") {
             text.extend([name, ": ", local, ","]);
         } else {
-            text += line;
+            text += &late_imports(line);
         }
         text.push('\n');
     }
     text
+}
+
+/// `import("module")` of what is provided, as esbuild itself writes it for `CommonJS`.
+fn late_imports(line: &str) -> String {
+    let modules = MODULES.iter().flat_map(|(name, _)| [(*name).to_owned(), format!("node:{name}")]);
+    modules.chain([host::MODULE.to_owned()]).fold(line.to_owned(), |line, module| {
+        line.replace(&format!("import({module:?})"), &format!("Promise.resolve().then(() => require({module:?}))"))
+    })
 }
 
 /// `import bindings from "module"`, as a constant.
@@ -173,11 +186,12 @@ mod tests {
     #[test]
     fn a_module_that_waits_keeps_its_imports_and_exports() {
         let module = "// main.mjs\nimport fs, { readFileSync as read } from \"node:fs\";\nimport * as path from \"path\";\n\
-                      import \"node:process\";\nvar x = await read(0);\nexport {\n  main_default as default\n};\n";
+                      import \"node:process\";\nvar x = await read(0);\nvar y = await import(\"cortex:tool\");\nexport {\n  main_default as default\n};\n";
         assert_eq!(
             exports_as_commonjs(module),
             "// main.mjs\nconst fs = require(\"node:fs\");const { readFileSync: read } = require(\"node:fs\");\n\
              const path = require(\"path\");\nrequire(\"node:process\");\nvar x = await read(0);\n\
+             var y = await Promise.resolve().then(() => require(\"cortex:tool\"));\n\
              module.exports = {\ndefault: main_default,\n};\n"
         );
     }

@@ -7,6 +7,7 @@ use fs_err as fs;
 
 use crate::builder::{Job, Progress};
 use crate::error::BuildError;
+use crate::languages::host::HostUse;
 use crate::process::Step;
 use crate::store::write_atomically;
 use crate::toolchain::Package;
@@ -47,6 +48,9 @@ macro_rules! glue {
 /// What both engines get.
 const SHARED: &[(&str, &str)] = glue![
     "answer.js",
+    "cortex_call.js",
+    "cortex_log.js",
+    "cortex_state.js",
     "fs.js",
     "fs_promises.js",
     "inspect.js",
@@ -115,29 +119,40 @@ pub(super) fn write_glue(engine: Engine, work: &Path) -> Result<(), BuildError> 
     Ok(())
 }
 
+/// What of the host a program uses that not every program gets.
+#[derive(Clone, Copy)]
+pub(super) struct Uses {
+    pub(super) network: bool,
+    pub(super) host: HostUse,
+}
+
 /// The bundle and the engine in one component.
 pub(super) fn componentize(
     engine: Engine,
     world: &str,
-    network: bool,
+    uses: Uses,
     job: &Job<'_>,
     work: &Path,
 ) -> Result<Vec<u8>, BuildError> {
     let component = work.join("component.wasm");
+    // SpiderMonkey brings the imports of its own `fetch`.
+    let network = uses.network && engine == Engine::QuickJs;
+    let (world, text) = uses.host.world(&if network { format!("{world}-network") } else { world.to_owned() });
+    let worlds = work.join("wit/worlds.wit");
+    write_atomically(&worlds, format!("{}{text}", fs::read_to_string(&worlds)?).as_bytes())?;
     if engine == Engine::SpiderMonkey {
         let toolchain = SPIDERMONKEY.ensure(job.home, job.offline, job.progress)?;
         job.progress.step(&format!("compiling {} with componentize-js", job.spec.name));
-        let disabled = if network { &["stdio", "fetch-event"][..] } else { &["stdio", "fetch-event", "http"] };
+        let disabled = if uses.network { &["stdio", "fetch-event"][..] } else { &["stdio", "fetch-event", "http"] };
         Step::new("node")
             .args([toolchain.join("node_modules/@bytecodealliance/componentize-js/src/cli.js")])
-            .args(["bundle.js", "--wit", "wit", "--world-name", world, "--out", "component.wasm", "--disable"])
+            .args(["bundle.js", "--wit", "wit", "--world-name", &world, "--out", "component.wasm", "--disable"])
             .args(disabled)
             .dir(work)
             .run()?;
     } else {
         let toolchain = QUICKJS.ensure(job.home, job.offline, job.progress)?;
         job.progress.step(&format!("compiling {} with componentize-qjs", job.spec.name));
-        let world = if network { format!("{world}-network") } else { world.to_owned() };
         Step::new("node")
             .args([toolchain.join("node_modules/componentize-qjs/bin/componentize-qjs")])
             .args(["--sync", "--wit", "wit", "--js", "bundle.js", "--output", "component.wasm", "--world", &world])

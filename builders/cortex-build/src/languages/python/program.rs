@@ -173,7 +173,7 @@ fn calls(line: &str, name: &str) -> bool {
 }
 
 /// The source without comments and without the content of strings; every line stays where it was.
-fn code(source: &str) -> String {
+pub(super) fn code(source: &str) -> String {
     let mut out = String::with_capacity(source.len());
     let mut rest = source;
     while let Some(c) = rest.chars().next() {

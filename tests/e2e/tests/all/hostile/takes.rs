@@ -20,14 +20,16 @@ fn handles_of_the_host_are_counted() {
 }
 
 /// Attack: 1,000,000 handles of a resource of the guest's own, which no function of the host hears of
-/// Ends: `trap`
+/// Ends: `limit_exceeded`
 #[test]
 fn handles_of_the_guest_are_counted_as_well() {
     let arena = Arena::new(guests::HOSTILE_HANDLES, LITTLE, "");
     assert_eq!(answer(&arena.call("attack", json!({"count": 1024}))), json!(1024));
-    let execution = arena.call("attack", json!({"count": 1025}));
-    assert_ended(&execution, Ending::Trap, "handle limit exceeded");
-    assert_ended(&arena.call("attack", json!({"count": 1_000_000})), Ending::Trap, "handle limit exceeded");
+    for count in [1025, 1_000_000] {
+        let execution = arena.call("attack", json!({ "count": count }));
+        assert_ended(&execution, Ending::LimitExceeded, "more than 1024 handles open at once: the limit `handles`");
+        assert!(said(&execution).contains("raise `implementation.resources.handles`"), "{}", said(&execution));
+    }
 }
 
 /// Attack: 1,000,000,000 bytes to standard output, where a command's result is
@@ -88,11 +90,11 @@ fn standard_input_has_an_end() {
 }
 
 /// Attack: one wait for 1,000,000 things at once
-/// Ends: `trap`: what is lent counts as what is held
+/// Ends: `limit_exceeded`: what is lent counts as what is held
 #[test]
 fn a_list_of_waits_is_as_long_as_handles_are_many() {
     let execution = takes(json!({"attack": "poll", "count": 1_000_000}));
-    assert_ended(&execution, Ending::Trap, "handle limit exceeded");
+    assert_ended(&execution, Ending::LimitExceeded, "more than 1024 handles open at once: the limit `handles`");
     assert_eq!(takes(json!({"attack": "poll", "count": 1000})).ending, Ending::Success);
 }
 
