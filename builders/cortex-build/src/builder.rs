@@ -12,8 +12,10 @@ use crate::languages::language;
 use crate::plan::{BuilderKind, Reason, plan};
 use crate::process::Step;
 use crate::source::{SourceTree, data_folders, sha256, stamp_of};
+use crate::stage::Stage;
 use crate::store::{ComponentStore, StoredComponent, lock};
 use crate::toolchain::Package;
+use crate::wit;
 
 /// What a build says while it goes on, for a progress line.
 pub trait Progress: Send + Sync {
@@ -232,10 +234,22 @@ impl Workshop {
         if !force && let Some(component) = self.store.get(&source) {
             return Ok(Built { component, source, origin: Origin::Store });
         }
-        tree.copy_to(&stage)?;
-        let job = Job { spec, tree: &tree, stage, home: &self.home, offline: self.offline, progress };
+        let stage = Stage::enter(stage, &tree, &maker(builder))?;
+        let job = Job {
+            spec,
+            tree: &tree,
+            stage: stage.path().to_owned(),
+            home: &self.home,
+            offline: self.offline,
+            progress,
+        };
         progress.step(&format!("building {}", spec.name));
-        let compiled = match run_command(&job).and_then(|()| builder.build(&job)) {
+        let built = run_command(&job).and_then(|()| builder.build(&job));
+        // A compiler that was killed is no better than one that crashed with this process.
+        if !matches!(built, Err(BuildError::TimedOut { .. })) {
+            stage.leave()?;
+        }
+        let compiled = match built {
             Ok(compiled) => compiled,
             Err(error) => {
                 if let BuildError::NeedsContainer { because, .. } = &error {
@@ -303,6 +317,11 @@ fn remove_outputs(job: &Job<'_>) -> Result<(), BuildError> {
         }
     }
     Ok(())
+}
+
+/// What puts its own files into a stage: those of another language or of an older program mean something else.
+fn maker(builder: &dyn Language) -> String {
+    sha256([env!("CARGO_PKG_VERSION"), &wit::digest(), &builder.fixed_inputs()].join("\n").as_bytes())
 }
 
 /// Everything that a build depends on but the source's files and the compiler.

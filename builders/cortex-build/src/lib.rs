@@ -12,6 +12,7 @@ mod machine;
 mod plan;
 mod process;
 mod source;
+mod stage;
 mod store;
 mod toolchain;
 mod toolchains;

@@ -2,7 +2,9 @@
 //!
 //! The threat: a build runs code of the tool's author and of its dependencies. It sees no variable of ours that a
 //! compiler does not need (tokens in the environment are what supply-chain attacks collect first), it ends when its time
-//! is over, and what it writes is bounded. That is no sandbox: sources that are not trusted are not built on the host.
+//! is over or this process is, and what it writes is bounded. That is no sandbox: sources that are not trusted are not built on the host.
+
+mod group;
 
 use std::ffi::OsString;
 use std::io::{self, Read};
@@ -11,6 +13,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use self::group::Group;
 use crate::error::BuildError;
 
 /// What a compiler or package manager needs to find itself, its registry and its certificates.
@@ -120,13 +123,14 @@ impl Step {
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
         }
-        // A group of its own, so that what the program started ends with it.
-        #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let group = Group::new()?;
+        group.takes(&mut command);
         let mut child = command.spawn().map_err(start)?;
         let stdout = collect(child.stdout.take());
         let stderr = collect(child.stderr.take());
-        let status = wait(&mut child, self.timeout).map_err(start)?;
+        let status = wait(&mut child, &group, self.timeout).map_err(start)?;
+        // Also what the program left running: it holds the streams, which are read to their ends.
+        drop(group);
         let Some(status) = status else {
             return Err(BuildError::TimedOut { program, seconds: self.timeout.as_secs() });
         };
@@ -160,33 +164,22 @@ fn collect(stream: Option<impl Read + Send + 'static>) -> mpsc::Receiver<String>
 }
 
 /// Waits until the program ends, or kills its whole group when the time is over.
-fn wait(child: &mut Child, timeout: Duration) -> io::Result<Option<ExitStatus>> {
+fn wait(child: &mut Child, group: &Group, timeout: Duration) -> io::Result<Option<ExitStatus>> {
     let (cancel, timer) = mpsc::channel::<()>();
-    let group = child.id();
-    let watchdog = std::thread::spawn(move || match timer.recv_timeout(timeout) {
-        Err(mpsc::RecvTimeoutError::Timeout) => {
-            kill_group(group);
-            true
-        }
-        _ => false,
-    });
-    let status = child.wait();
-    drop(cancel);
-    let timed_out = watchdog.join().unwrap_or(false);
-    status.map(|status| (!timed_out).then_some(status))
+    std::thread::scope(|scope| {
+        let watchdog = scope.spawn(move || {
+            let timed_out = timer.recv_timeout(timeout) == Err(mpsc::RecvTimeoutError::Timeout);
+            if timed_out {
+                group.kill();
+            }
+            timed_out
+        });
+        let status = child.wait();
+        drop(cancel);
+        let timed_out = watchdog.join().unwrap_or(false);
+        status.map(|status| (!timed_out).then_some(status))
+    })
 }
-
-#[cfg(unix)]
-fn kill_group(group: u32) {
-    let pid = i32::try_from(group).ok().and_then(rustix::process::Pid::from_raw);
-    if let Some(pid) = pid {
-        // It may have ended at this very moment, which is as good.
-        let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
-    }
-}
-
-#[cfg(not(unix))]
-fn kill_group(_: u32) {}
 
 #[cfg(all(test, unix))]
 mod tests {
@@ -207,6 +200,13 @@ mod tests {
     fn a_program_that_takes_too_long_ends_with_everything_it_started() {
         let step = Step::new("sh").args(["-c", "sleep 1000 & wait"]).timeout(Duration::from_millis(50));
         assert!(matches!(step.run(), Err(BuildError::TimedOut { .. })));
+    }
+
+    /// It holds the streams, so the step would otherwise last as long as it does.
+    #[test]
+    fn what_a_program_leaves_running_ends_with_it() {
+        let output = Step::new("sh").args(["-c", "tail -f /dev/null & echo done"]).run().unwrap();
+        assert_eq!(output.stdout, "done\n");
     }
 
     #[test]

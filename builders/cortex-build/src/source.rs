@@ -12,7 +12,6 @@ use walkdir::{DirEntry, WalkDir};
 
 use crate::artefact::ARTEFACT_LOCK;
 use crate::error::BuildError;
-use crate::languages::SDK_FOLDER;
 
 /// The largest source tree that is built, in files and bytes. A folder with more is a mistake: a home directory, a
 /// dependency folder that was not left out.
@@ -83,7 +82,7 @@ impl SourceTree {
     pub fn digest(&self) -> io::Result<String> {
         let mut hasher = Sha256::new();
         for file in &self.files {
-            let content = fs::read(self.root.join(file))?;
+            let content = self.content(file)?;
             // Lengths keep a path's end and a content's start apart; `/` is the same on every system.
             let path = file.to_string_lossy().replace('\\', "/");
             hasher.update((path.len() as u64).to_le_bytes());
@@ -104,30 +103,9 @@ impl SourceTree {
         self.files.iter().any(|path| path == Path::new(file))
     }
 
-    /// Makes `stage` hold exactly this tree. Files that did not change keep their times, so that compilers see what is new.
-    pub(crate) fn copy_to(&self, stage: &Path) -> io::Result<()> {
-        fs::create_dir_all(stage)?;
-        for file in &self.files {
-            let (from, to) = (self.root.join(file), stage.join(file));
-            let content = fs::read(from)?;
-            if fs::read(&to).is_ok_and(|staged| staged == content) {
-                continue;
-            }
-            if let Some(directory) = to.parent() {
-                fs::create_dir_all(directory)?;
-            }
-            fs::write(to, content)?;
-        }
-        for entry in WalkDir::new(stage).contents_first(true) {
-            let entry = entry?;
-            let Ok(path) = entry.path().strip_prefix(stage) else { continue };
-            // The guest side's files, and packages that the last build installed.
-            let sdk = path.starts_with(SDK_FOLDER) || path.starts_with("node_modules");
-            if entry.file_type().is_file() && !sdk && !self.files.iter().any(|file| file == path) {
-                fs::remove_file(entry.path())?;
-            }
-        }
-        Ok(())
+    /// The content of one of the files.
+    pub(crate) fn content(&self, file: &Path) -> io::Result<Vec<u8>> {
+        fs::read(self.root.join(file))
     }
 }
 
@@ -226,17 +204,6 @@ mod tests {
         let contained = ["a.py", "in/read.txt", "out/kept.txt", "out/x/written.py"].map(|file| tree.contains(file));
         assert_eq!(contained, [true, true, true, false]);
         assert_eq!(super::stamp(folder.path(), &data).unwrap(), stamp);
-    }
-
-    #[test]
-    fn a_stage_holds_exactly_the_tree() {
-        let (folder, stage) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        fs::create_dir(folder.path().join("src")).unwrap();
-        fs::write(folder.path().join("src/lib.rs"), "new").unwrap();
-        fs::write(stage.path().join("gone.rs"), "old").unwrap();
-        SourceTree::read(folder.path(), "tool.yml").unwrap().copy_to(stage.path()).unwrap();
-        assert_eq!(fs::read_to_string(stage.path().join("src/lib.rs")).unwrap(), "new");
-        assert!(!stage.path().join("gone.rs").exists());
     }
 
     #[cfg(unix)]

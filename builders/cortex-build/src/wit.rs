@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use crate::source::sha256;
 use crate::store::write_atomically;
 
 macro_rules! wit {
@@ -23,6 +24,11 @@ const FILES: &[(&str, &[u8])] = wit![
     "deps/random.wit",
     "deps/sockets.wit",
 ];
+
+/// The digest of all of it.
+pub(crate) fn digest() -> String {
+    sha256(&FILES.iter().flat_map(|(name, text)| [name.as_bytes(), b"\n", *text].concat()).collect::<Vec<u8>>())
+}
 
 /// Writes the interface and what it depends on as dependencies of other interfaces.
 pub(crate) fn write_dependencies(folder: &Path) -> io::Result<()> {

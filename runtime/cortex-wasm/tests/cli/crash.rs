@@ -99,7 +99,8 @@ impl Slow {
             "use std::io::{{Read, Write}};\nfn main() {{\n    println!(\"cargo::rerun-if-changed=/nowhere\");\n    \
              let mut builds = std::fs::OpenOptions::new().create(true).append(true).open({:?}).unwrap();\n    \
              builds.write_all(b\"built\\n\").unwrap();\n    if !std::path::Path::new({:?}).exists() {{\n        \
-             std::fs::OpenOptions::new().write(true).open({:?}).unwrap().write_all(b\"begun\").unwrap();\n        \
+             let mut begun = std::fs::OpenOptions::new().write(true).open({:?}).unwrap();\n        \
+             begun.write_all(b\"begun\").unwrap();\n        \
              std::fs::File::open({:?}).unwrap().read_to_end(&mut Vec::new()).unwrap();\n    }}\n}}\n",
             slow.path("builds"),
             slow.path("hurry"),
@@ -115,11 +116,13 @@ impl Slow {
         self.session.work().join(file)
     }
 
-    /// Waits until a build is in the middle of its build script.
-    fn wait_until_building(&self) {
-        let mut text = String::new();
-        fs::File::open(self.path("begun")).unwrap().read_to_string(&mut text).unwrap();
-        assert_eq!(text, "begun");
+    /// Waits until a build is in the middle of its build script. What is returned has its end when the script has.
+    fn wait_until_building(&self) -> fs::File {
+        let mut begun = fs::File::open(self.path("begun")).unwrap();
+        let mut text = [0; 5];
+        begun.read_exact(&mut text).unwrap();
+        assert_eq!(&text, b"begun");
+        begun
     }
 
     /// Lets the build that waits go on.
@@ -146,15 +149,15 @@ fn a_kill_in_the_middle_of_a_build_leaves_nothing_half() {
     let slow = Slow::new();
     let home = slow.session.home();
     let child = slow.session.spawn(&["run", "slow"]);
-    slow.wait_until_building();
+    let mut script = slow.wait_until_building();
     kill(child);
+    // What the compiler had started is gone with this process: otherwise it would wait to be told to go on, and so would this.
+    assert_eq!(script.read_to_end(&mut Vec::new()).unwrap(), 0);
     assert_whole(&home);
     assert_eq!(files(&home.join("components")), Vec::<PathBuf>::new());
     assert_eq!(files(&home.join("builds")), Vec::<PathBuf>::new());
 
-    // The compiler that was started outlives the kill of its parent, and is let go on.
     fs::write(slow.path("hurry"), "").unwrap();
-    slow.go_on();
     let ran = slow.session.run(&["-q", "run", "slow"]);
     assert_eq!((ran.worked(), ran.stderr.as_str()), ("\"whole\"\n", ""));
     assert_whole(&home);
@@ -166,7 +169,7 @@ fn a_kill_in_the_middle_of_a_build_leaves_nothing_half() {
 fn two_processes_that_want_the_same_build_make_one() {
     let slow = Slow::new();
     let first = slow.session.spawn(&["-q", "run", "slow"]);
-    slow.wait_until_building();
+    let _script = slow.wait_until_building();
     let second = slow.session.spawn(&["-q", "run", "slow"]);
     while !waits_for_a_lock(&second) {
         std::thread::yield_now();
@@ -193,14 +196,13 @@ fn waits_for_a_lock(child: &Child) -> bool {
 fn a_process_that_waits_for_a_build_that_is_killed_builds() {
     let slow = Slow::new();
     let first = slow.session.spawn(&["-q", "run", "slow"]);
-    slow.wait_until_building();
+    let _script = slow.wait_until_building();
     let second = slow.session.spawn(&["-q", "run", "slow"]);
     while !waits_for_a_lock(&second) {
         std::thread::yield_now();
     }
-    kill(first);
     fs::write(slow.path("hurry"), "").unwrap();
-    slow.go_on();
+    kill(first);
     let ran = ended(second);
     assert_eq!((ran.worked(), ran.stderr.as_str()), ("\"whole\"\n", ""));
     assert_whole(&slow.session.home());

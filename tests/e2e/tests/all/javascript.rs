@@ -1,9 +1,10 @@
 //! JavaScript and TypeScript: a Node-style program and a function, as components; packages; what goes wrong.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cortex_build::{BackendKind, plan};
 use cortex_runtime::{Contract, Ending};
+use fs_err as fs;
 use serde_json::json;
 
 use crate::source::{Source, answer, assert_the_same_was_compiled, home, host};
@@ -48,6 +49,65 @@ fn a_node_program_is_a_command_and_ends_as_it_does_on_the_host() {
         let said = ran.error.as_ref().map(|failure| failure.message.as_str());
         assert!(said.is_none_or(|said| code == 3 || stderr.contains(said)), "{todo}: {said:?} {stderr}");
     }
+}
+
+const TYPED: &str = r#"
+import { readFileSync } from "node:fs";
+import { describe, type Shout } from "./words";
+
+interface Input { do: string }
+enum Mode { Quiet = "quiet", Loud = "loud" }
+
+class Machine<T extends Input> {
+  constructor(private readonly input: T, public mode: Mode = Mode.Quiet) {}
+  say(): Shout { return describe(this.input.do as string, this.mode === Mode.Loud); }
+}
+
+const input: Input = JSON.parse(process.argv[2] || readFileSync(0, "utf8"));
+if (input.do === "exit") {
+  console.error("on purpose");
+  process.exit(42);
+}
+if (input.do === "throw") throw new RangeError("no such thing");
+const machine = new Machine<Input>(input, input.do === "code" ? Mode.Loud : undefined);
+console.log(JSON.stringify({ ...machine.say(), mode: machine.mode, modes: Object.keys(Mode), none: (null as string | null)?.length ?? -1 }));
+if (input.do === "code") process.exitCode = 3;
+"#;
+
+const WORDS: &str = r#"
+export type Shout = { text: string; loud: boolean };
+export const describe = (text: string, loud: boolean): Shout => ({ text: loud ? text.toUpperCase() : `${text} žluť`, loud } satisfies Shout);
+"#;
+
+/// Node 20 knows no types, so esbuild of our own toolchain takes them off, as it does for a container.
+#[test]
+fn a_typescript_program_is_a_command_and_ends_as_it_does_on_the_host() {
+    let files = [("main.ts", TYPED), ("words.ts", WORDS)];
+    let source = Source::new("tsprogram", "runtime: typescript, entrypoint: ./main.ts", &files);
+    source.build(&home(), false).unwrap();
+    let compiled = tempfile::tempdir().unwrap();
+    let program = compiled.path().join("main.mjs").into_os_string().into_string().unwrap();
+    let output = format!("--outfile={program}");
+    let arguments = ["--bundle", "--platform=node", "--format=esm", "--log-level=warning", &output, "main.ts"];
+    assert_eq!(host(&esbuild(), &arguments, source.path()), (0, String::new(), String::new()));
+    for todo in ["nothing", "exit", "throw", "code"] {
+        let input = json!({ "do": todo });
+        let (code, stdout, stderr) = host(Path::new("node"), &[&program, &input.to_string()], source.path());
+        let ran = source.call(input);
+        assert_eq!(ran.contract, Some(Contract::Command));
+        assert_eq!(ran.error.as_ref().and_then(|failure| failure.exit_code).unwrap_or(0), code, "{todo}: {ran:?}");
+        assert_eq!(ran.result.as_ref().map_or("", |result| result.get().trim()), stdout.trim(), "{todo}");
+        let said = ran.error.as_ref().map(|failure| failure.message.as_str());
+        assert!(said.is_none_or(|said| code == 3 || stderr.contains(said)), "{todo}: {said:?} {stderr}");
+    }
+}
+
+/// The program of the toolchain that the languages' home has, which is there after a first build.
+fn esbuild() -> PathBuf {
+    let toolchains = fs::read_dir(home().join("toolchains")).unwrap();
+    let folders = toolchains.flatten().map(|entry| entry.path().join("node_modules/@esbuild"));
+    let platforms = folders.filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
+    platforms.map(|platform| platform.path().join("bin/esbuild")).find(|program| program.is_file()).unwrap()
 }
 
 const FUNCTION: &str = r#"

@@ -6,7 +6,7 @@ use cortex_build::{BackendKind, BuildError, plan};
 use cortex_runtime::{Contract, Ending};
 use serde_json::json;
 
-use crate::source::{Source, answer, assert_the_same_was_compiled, host};
+use crate::source::{Source, another_home, answer, assert_the_same_was_compiled, host};
 
 const PROGRAM: &str = r#"
 import json
@@ -255,6 +255,26 @@ fn a_build_that_only_a_container_can_do_says_so() {
         assert!(error.to_string().contains(said), "{error}");
         assert!(error.hint().unwrap().contains("backend: docker"), "{:?}", error.hint());
     }
+}
+
+/// A stage as an older version, or a build that was killed, leaves it: an interface that is no longer one, and a module of ours
+/// with a name that the source means another one by.
+#[test]
+fn what_lies_in_a_stage_from_before_breaks_no_build() {
+    let (_kept, home) = another_home();
+    let main = "import colorsys\n\ndef run(args):\n    return colorsys.rgb_to_hsv(0, 0, 1)[2]\n";
+    let source = Source::new("pystage", "runtime: python3", &[("main.py", main)]);
+    let work = home.join("stage/pystage/.cortex/python");
+    for (file, text) in [
+        ("wit/deps/old.wit", "package cortex:tool@0.0.1\n\nno interface"),
+        ("glue/colorsys.py", "raise SystemExit(1)\n"),
+    ] {
+        let path = work.join(file);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(path, text).unwrap();
+    }
+    source.build(&home, false).unwrap();
+    assert!(!work.join("wit/deps/old.wit").exists() && !work.join("glue/colorsys.py").exists());
 }
 
 #[test]

@@ -76,6 +76,13 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
         "const fs = require('fs');\nconst given = JSON.parse(process.argv[2]);\nif (fs.readFileSync(0, 'utf8') !== process.argv[2]) throw 1;\n\
          console.log(JSON.stringify({ do: given.do }));\nconsole.error('a log');\nif (given.do === 'fail') process.exit(3);\n",
     ),
+    (
+        "typed",
+        "main.ts",
+        "import { readFileSync } from 'node:fs';\nenum Word { Fail = 'fail' }\ninterface Given { do: string }\n\
+         const given = JSON.parse(process.argv[2]) as Given;\nif (readFileSync(0, 'utf8') !== process.argv[2]) throw 1;\n\
+         console.log(JSON.stringify({ do: given.do }));\nconsole.error('a log');\nif (given.do === Word.Fail) process.exit(3);\n",
+    ),
 ];
 
 #[test]
