@@ -16,6 +16,15 @@ use crate::secrets::SecretError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RuntimeError {
+    /// The home cannot be used.
+    #[error("the home `{}` cannot be used", path.display())]
+    Home {
+        /// The home.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: io::Error,
+    },
     /// No tool has this name.
     #[error("there is no tool `{name}`")]
     UnknownTool {
@@ -123,15 +132,21 @@ impl RuntimeError {
             Self::Draining => "draining",
             Self::NotRecorded { .. } | Self::RecordEnded { .. } => "not_recorded",
             // What is left is this machine's: the engine, the disk, the database.
-            Self::Sandbox(_) | Self::Secrets(_) | Self::Record { .. } | Self::ReadRecord { .. } | Self::Io(_) => {
-                "internal"
-            }
+            Self::Home { .. }
+            | Self::Sandbox(_)
+            | Self::Secrets(_)
+            | Self::Record { .. }
+            | Self::ReadRecord { .. }
+            | Self::Io(_) => "internal",
         }
     }
 
     /// What to do next, where there is something.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Home { .. } => {
+                Some("name a folder that you may write and nobody else may enter with `CORTEX_HOME`".into())
+            }
             Self::UnknownTool { nearest: Some(nearest), .. } => Some(format!("did you mean `{nearest}`?")),
             Self::UnknownTool { nearest: None, .. } => {
                 Some("`cortex-wasm list` shows the tools there are; a path to a tool's folder works as well".into())

@@ -25,6 +25,7 @@ mod execution;
 mod executions;
 mod flight;
 mod gate;
+mod home;
 mod identity;
 mod limits;
 mod load;

@@ -24,6 +24,7 @@ use crate::execution::Caller;
 use crate::executions::Executions;
 use crate::flight::Flights;
 use crate::gate::{Gate, QueueLimits, QueueUsage};
+use crate::home::create_home;
 use crate::identity::Identities;
 use crate::limits::compile_limits;
 use crate::load::{Ready, ReadyTools};
@@ -183,7 +184,8 @@ impl Runtime {
             bases: docker.bases.clone(),
             docker: DockerBackend::new(docker, keeps),
         };
-        let identities = Identities::claim(&settings.home)?;
+        let identities = Identities::claim(&settings.home)
+            .map_err(|source| RuntimeError::Home { path: settings.home.clone(), source })?;
         let flights = Arc::new(Flights::default());
         let recorder =
             Recorder::start(&settings.home, identities.process()?, Arc::clone(&flights), settings.retention)?;
@@ -499,12 +501,4 @@ fn refused(error: &LimitError) -> Outcome {
         LimitSource::Call => Ending::InvalidInput,
     };
     Outcome::failed(ending, Failure::new(ending.as_str(), error.to_string()).with_hint(error.hint()))
-}
-
-fn create_home(home: &std::path::Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(home)
 }

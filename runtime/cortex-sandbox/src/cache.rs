@@ -231,7 +231,7 @@ impl CompiledCache {
     fn read(&self, sandbox: &Sandbox, component: &str) -> Option<Compiled> {
         let path = self.file(component, "json");
         let mut record = Vec::new();
-        let file = fs::File::open(&path).ok()?;
+        let file = open_file(&path)?;
         if !is_private(&file) {
             return None;
         }
@@ -241,7 +241,7 @@ impl CompiledCache {
             return None;
         }
         let code = self.engine.join(format!("{}.cwasm", reference.code_sha256));
-        let file = fs::File::open(&code).ok()?;
+        let file = open_file(&code)?;
         if !is_private(&file) || file.metadata().ok()?.len() != reference.code_bytes {
             return None;
         }
@@ -316,6 +316,12 @@ fn deserialize(sandbox: &Sandbox, code: &Path) -> wasmtime::Result<Compiled> {
     // recorded then, it is owned by this user and writable by nobody else, and so is the record. It is never written in
     // place, so the mapping does not change.
     unsafe { Compiled::deserialize_file(&sandbox.engine, code) }
+}
+
+/// Opens a file, and nothing else: whoever opens a pipe waits for its writer.
+pub(crate) fn open_file(path: &Path) -> Option<fs::File> {
+    let is_file = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file());
+    if is_file { fs::File::open(path).ok() } else { None }
 }
 
 fn is_sha256(text: &str) -> bool {

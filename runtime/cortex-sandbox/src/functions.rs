@@ -15,11 +15,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use fs_err as fs;
 use sha2::{Digest, Sha256};
 use wasmtime::CacheStore;
 
-use crate::cache::{is_private, write_atomically};
+use crate::cache::{is_private, open_file, write_atomically};
 
 /// Below this, compiling takes less than reading what was kept. Interpreters are above: QuickJS has 1.6 MB and compiles in
 /// a second, SpiderMonkey 12 MB, CPython 18 MB.
@@ -92,7 +91,7 @@ impl Functions {
 }
 
 fn read_sound(path: &Path) -> Option<Vec<u8>> {
-    let opened = fs::File::open(path).ok()?;
+    let opened = open_file(path)?;
     if !is_private(&opened) {
         return None;
     }

@@ -28,7 +28,7 @@ impl Server {
         #[expect(clippy::disallowed_methods, reason = "the program that is measured")]
         let mut command = Command::new(env!("CARGO_BIN_EXE_cortex-wasm"));
         let mut process = command
-            .args(["--manifests", "none", "mcp"])
+            .args(["mcp"])
             .current_dir(home)
             .env("CORTEX_HOME", home)
             .stdin(Stdio::piped())
@@ -90,7 +90,7 @@ fn main() {
     let called = measure(|| {
         let answer = server.exchange(&call);
         debug_assert_eq!(serde_json::from_str::<Value>(answer).expect("JSON")["result"]["isError"], false);
-        assert!(answer.contains("42"), "{answer}");
+        assert!(answer.contains("42") && answer.contains(r#""isError":false"#), "{answer}");
     });
 
     report("library call (floor)", &floor);

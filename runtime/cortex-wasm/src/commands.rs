@@ -99,6 +99,10 @@ fn with_runtime(command: Command, global: &Global, printer: &Printer) -> anyhow:
 }
 
 fn settings(global: &Global) -> anyhow::Result<Settings> {
+    // The default need not be there; what somebody names should.
+    if let Some(missing) = global.manifests.iter().find(|folder| !folder.is_dir()) {
+        anyhow::bail!("`--manifests {}`: there is no such folder", missing.display());
+    }
     let default = || vec![PathBuf::from("manifests")];
     let manifests = if global.manifests.is_empty() { default() } else { global.manifests.clone() };
     Ok(Settings {

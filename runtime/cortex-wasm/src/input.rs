@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use fs_err as fs;
 use serde_json::{Map, Value};
 
@@ -14,20 +14,25 @@ pub(crate) fn read(argument: Option<&str>) -> anyhow::Result<Value> {
     let (text, place) = match argument {
         None => return Ok(Value::Object(Map::new())),
         Some("-") => {
-            let mut text = String::new();
-            std::io::stdin().take(READ_BYTES).read_to_string(&mut text).context("standard input cannot be read")?;
-            (text, "standard input".to_owned())
+            let place = "standard input".to_owned();
+            (text(std::io::stdin(), &place)?, place)
         }
         Some(argument) => match argument.strip_prefix('@') {
             Some(file) => {
-                let mut text = String::new();
-                fs::File::open(file)?.take(READ_BYTES).read_to_string(&mut text)?;
-                (text, format!("`{file}`"))
+                let place = format!("`{file}`");
+                (text(fs::File::open(file)?, &place)?, place)
             }
             None => (argument.to_owned(), "the input".to_owned()),
         },
     };
     serde_json::from_str(&text).with_context(|| format!("{place} is not valid JSON"))
+}
+
+fn text(from: impl Read, place: &str) -> anyhow::Result<String> {
+    let mut bytes = Vec::new();
+    from.take(READ_BYTES + 1).read_to_end(&mut bytes).with_context(|| format!("{place} cannot be read"))?;
+    ensure!(bytes.len() as u64 <= READ_BYTES, "{place} has more than {READ_BYTES} bytes, which no tool may take");
+    String::from_utf8(bytes).with_context(|| format!("{place} is not UTF-8, as JSON is"))
 }
 
 /// Adds `key=value` pairs. A value is text where the schema wants a string, else JSON, else text.

@@ -30,8 +30,13 @@ fn main() -> ExitCode {
     descriptors::raise_limit();
     let printer = Printer::new(args.global.quiet);
     let format = args.command.format();
-    match commands::execute(args, &printer) {
-        Ok(status) => status.into(),
-        Err(error) => failure::report(&error, format, &printer).into(),
+    let status = match commands::execute(args, &printer) {
+        Ok(status) => status,
+        Err(error) => failure::report(&error, format, &printer),
+    };
+    if let Some(error) = printer.lost() {
+        printer.error(&format!("not all output could be written: {error}"), None);
+        return ExitStatus::Internal.into();
     }
+    status.into()
 }

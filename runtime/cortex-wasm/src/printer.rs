@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use cortex_runtime::{LogLine, Observer, Progress, Stream, ToolProgress};
@@ -17,18 +17,37 @@ use crate::environment;
 pub(crate) struct Printer {
     quiet: bool,
     animated: bool,
+    /// Why data could not be written, the first time that it could not.
+    lost: Arc<OnceLock<io::Error>>,
 }
 
 #[expect(clippy::unused_self, reason = "whoever prints holds the printer, so that no one else does")]
 impl Printer {
     pub(crate) fn new(quiet: bool) -> Self {
-        Self { quiet, animated: !quiet && io::stderr().is_terminal() && environment::progress_wanted() }
+        Self {
+            quiet,
+            animated: !quiet && io::stderr().is_terminal() && environment::progress_wanted(),
+            lost: Arc::default(),
+        }
     }
 
     /// A line of data.
     pub(crate) fn data(&self, line: &str) {
-        // A reader that has seen enough closes the pipe; that is no error of ours.
-        let _ = writeln!(io::stdout().lock(), "{line}");
+        self.wrote(writeln!(io::stdout().lock(), "{line}"));
+    }
+
+    /// A reader that has seen enough closes the pipe; that is no error of ours. Anything else is.
+    fn wrote(&self, written: io::Result<()>) {
+        if let Err(error) = written
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            let _ = self.lost.set(error);
+        }
+    }
+
+    /// Why not all data was written, if it was not.
+    pub(crate) fn lost(&self) -> Option<&io::Error> {
+        self.lost.get()
     }
 
     /// The text as a warning sign, on a terminal.
@@ -44,7 +63,8 @@ impl Printer {
 
     /// Raw data, such as a completion script.
     pub(crate) fn raw(&self, bytes: &[u8]) {
-        let _ = io::stdout().lock().write_all(bytes);
+        let mut stdout = io::stdout().lock();
+        self.wrote(stdout.write_all(bytes).and_then(|()| stdout.flush()));
     }
 
     /// Something for the person, which is no data.

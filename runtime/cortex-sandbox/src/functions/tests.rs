@@ -51,17 +51,17 @@ fn a_file_that_is_not_what_was_written_holds_nothing() {
     let functions = Functions::default();
     assert!(functions.insert(b"key", b"code".to_vec()));
     functions.write(&file).unwrap();
-    let written = std::fs::read(&file).unwrap();
+    let written = fs_err::read(&file).unwrap();
     assert_eq!(Functions::read(&file).get(b"key").as_deref(), Some(b"code".as_slice()));
 
     for position in 0..written.len() {
         let mut altered = written.clone();
         altered[position] ^= 1;
-        std::fs::write(&file, altered).unwrap();
+        fs_err::write(&file, altered).unwrap();
         assert!(Functions::read(&file).get(b"key").is_none(), "byte {position}");
     }
     for length in 0..written.len() {
-        std::fs::write(&file, &written[..length]).unwrap();
+        fs_err::write(&file, &written[..length]).unwrap();
         assert!(Functions::read(&file).get(b"key").is_none(), "{length} bytes");
     }
 }
@@ -75,6 +75,6 @@ fn a_file_that_somebody_else_may_write_holds_nothing() {
     let functions = Functions::default();
     functions.insert(b"key", b"code".to_vec());
     functions.write(&file).unwrap();
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o666)).unwrap();
+    fs_err::set_permissions(&file, std::fs::Permissions::from_mode(0o666)).unwrap();
     assert!(Functions::read(&file).get(b"key").is_none());
 }

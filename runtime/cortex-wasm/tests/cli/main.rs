@@ -13,6 +13,8 @@ mod mcp;
 #[cfg(test)]
 mod policy;
 #[cfg(test)]
+mod refused;
+#[cfg(test)]
 mod run;
 #[cfg(test)]
 mod session;

@@ -74,10 +74,10 @@ console.log(JSON.stringify({ ...machine.say(), mode: machine.mode, modes: Object
 if (input.do === "code") process.exitCode = 3;
 "#;
 
-const WORDS: &str = r#"
+const WORDS: &str = r"
 export type Shout = { text: string; loud: boolean };
 export const describe = (text: string, loud: boolean): Shout => ({ text: loud ? text.toUpperCase() : `${text} žluť`, loud } satisfies Shout);
-"#;
+";
 
 /// Node 20 knows no types, so esbuild of our own toolchain takes them off, as it does for a container.
 #[test]
