@@ -23,7 +23,7 @@ fn output_that_cannot_be_written_is_no_success() {
 #[test]
 fn a_folder_of_manifests_that_is_named_has_to_be_there() {
     let ran = Session::empty().run(&["--manifests", "nowhere", "list"]);
-    assert_eq!(ran.status.code(), Some(2), "{ran}");
+    assert_eq!(ran.status.code(), Some(120), "{ran}");
     assert!(ran.stderr.contains("`--manifests nowhere`: there is no such folder"), "{ran}");
 }
 
