@@ -157,10 +157,19 @@ fn ignore_missing(removed: io::Result<()>) -> io::Result<()> {
     }
 }
 
+/// Creates a folder in which nobody else writes: what is built there runs with what its tool was granted.
+fn create_private_dir(path: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
 /// Writes a file that is there whole or not at all, also after a power cut.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(directory)?;
+    create_private_dir(directory)?;
     let mut temporary = tempfile::NamedTempFile::new_in(directory)?;
     temporary.write_all(bytes)?;
     temporary.as_file().sync_all()?;
@@ -174,7 +183,7 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// when the process is killed. The file itself stays: those who wait must all have opened the same one.
 pub(crate) fn lock(path: &Path) -> io::Result<fs::File> {
     if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory)?;
+        create_private_dir(directory)?;
     }
     let file = fs::File::create(path)?;
     file.file().lock()?;

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 
 use crate::execution::{Execution, Status, timestamp};
 use crate::flight::Flight;
+use crate::home::create_private;
 use crate::identity::{ExecutionId, is_dead};
 
 /// Raised with every change of the tables, so that a database of an earlier version is recognised.
@@ -92,6 +93,8 @@ const DROP_AGE: &str = "DELETE FROM executions WHERE id < ?1 AND status NOT IN (
 
 /// Opens the database for its writer. Processes that start at the same time make its tables once.
 pub(crate) fn open(path: &Path) -> rusqlite::Result<Connection> {
+    // SQLite gives its log the rights of the database.
+    create_private(path);
     let mut database = Connection::open(path)?;
     database.busy_timeout(Duration::from_secs(10))?;
     database.pragma_update(None, "journal_mode", "WAL")?;

@@ -1,7 +1,8 @@
 //! The home: a folder of its owner alone.
 //!
 //! What is below it is trusted: compiled code runs outside of the sandbox, components run with what their tools were granted,
-//! and the record holds what tools were asked. So nobody else may come in at all, whatever the rights of a file inside.
+//! and the record holds what tools were asked. So nobody else may write there, whatever the rights of a file inside, nor
+//! come in at all unless the folder holds other things as well.
 
 use std::io;
 use std::path::Path;
@@ -17,7 +18,7 @@ const SIGNS: &[&str] = &["processes", "secrets.json", "tokens.json", "toolchains
 const STICKY: u32 = 0o1000;
 
 /// Creates it, or makes sure that what is there is private. A folder of ours that others may enter is closed to them; one
-/// that holds something else is not touched.
+/// that holds something else is not touched, and refused if others may write there.
 pub(crate) fn create_home(home: &Path) -> Result<(), RuntimeError> {
     let error = |source: io::Error| RuntimeError::Home { path: home.to_owned(), source };
     let mut builder = std::fs::DirBuilder::new();
@@ -40,13 +41,27 @@ fn close(home: &Path) -> io::Result<()> {
     if mode & !0o7700 == 0 {
         return Ok(());
     }
+    // What this program puts there is closed by itself; a folder in which others write is not.
+    let others_write = mode & 0o022 != 0;
     let used_before = SIGNS.iter().any(|sign| fs::symlink_metadata(home.join(sign)).is_ok());
     let is_ours = used_before || fs::read_dir(home)?.next().is_none();
-    if !is_ours || mode & STICKY != 0 {
-        let problem = format!("others may enter it (mode {mode:04o}), and it holds what is not this program's");
-        return Err(io::Error::other(problem));
+    match (is_ours && mode & STICKY == 0, others_write) {
+        (true, _) => fs::set_permissions(home, PermissionsExt::from_mode(0o700)),
+        (false, false) => Ok(()),
+        (false, true) => {
+            let problem = format!("others may write there (mode {mode:04o}), and it holds what is not this program's");
+            Err(io::Error::other(problem))
+        }
     }
-    fs::set_permissions(home, PermissionsExt::from_mode(0o700))
+}
+
+/// Creates a file that only its owner reads, unless it is there. What cannot be created is told by whoever opens it.
+pub(crate) fn create_private(file: &Path) {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    fs::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let _ = options.open(file);
 }
 
 #[cfg(not(unix))]

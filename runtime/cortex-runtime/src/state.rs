@@ -16,6 +16,7 @@ use cortex_sandbox::{State, StateError, StateHandle, StateLimits};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use crate::execution::Caller;
+use crate::home::create_private;
 use crate::registry::{Tool, ToolSource};
 
 /// How many keys are listed at once.
@@ -103,6 +104,7 @@ impl States {
 
 impl Database {
     fn open(&self) -> rusqlite::Result<Connection> {
+        create_private(&self.path);
         let database = Connection::open(&self.path)?;
         database.busy_timeout(BUSY)?;
         database.pragma_update(None, "journal_mode", "WAL")?;

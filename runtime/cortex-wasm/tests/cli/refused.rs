@@ -42,7 +42,7 @@ fn a_home_that_others_may_enter_is_closed_or_refused() {
     open();
     let ran = session.run(CALL);
     assert_eq!(ran.status.code(), Some(127), "{ran}");
-    assert!(ran.stderr.contains("others may enter it (mode 0777)") && ran.stderr.contains("CORTEX_HOME"), "{ran}");
+    assert!(ran.stderr.contains("others may write there (mode 0777)") && ran.stderr.contains("CORTEX_HOME"), "{ran}");
 }
 
 #[test]
