@@ -25,5 +25,5 @@ pub use languages::RustToolchain;
 pub use machine::{Program, machine};
 pub use plan::{BackendKind, BuilderKind, Plan, plan};
 pub use source::{SourceTree, data_folders, sha256, stamp};
-pub use store::{ComponentStore, StoredComponent};
+pub use store::{ComponentStore, StoredComponent, create_private_dir};
 pub use toolchains::{LANGUAGES, State, Toolchain, Toolchains, template};

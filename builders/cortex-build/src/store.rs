@@ -157,8 +157,9 @@ fn ignore_missing(removed: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Creates a folder in which nobody else writes: what is built there runs with what its tool was granted.
-fn create_private_dir(path: &Path) -> io::Result<()> {
+/// Creates a folder, with those above it, that only its owner enters: what is built there runs with what its tool was granted.
+/// One that is there stays as it is.
+pub fn create_private_dir(path: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -7,6 +7,7 @@
 use std::io;
 use std::path::Path;
 
+use cortex_build::create_private_dir;
 use fs_err as fs;
 
 use crate::error::RuntimeError;
@@ -21,11 +22,7 @@ const STICKY: u32 = 0o1000;
 /// that holds something else is not touched, and refused if others may write there.
 pub(crate) fn create_home(home: &Path) -> Result<(), RuntimeError> {
     let error = |source: io::Error| RuntimeError::Home { path: home.to_owned(), source };
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(home).map_err(error)?;
+    create_private_dir(home).map_err(error)?;
     close(home).map_err(error)
 }
 

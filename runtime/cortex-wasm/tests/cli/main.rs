@@ -7,6 +7,8 @@ mod crash;
 #[cfg(test)]
 mod docker;
 #[cfg(test)]
+mod help;
+#[cfg(test)]
 mod inspect;
 #[cfg(test)]
 mod mcp;
